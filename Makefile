@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo serve test lint types format lock
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' Makefile
+
+install:  ## make .venv/bin/upesi, and install PostgreSQL with PostGIS where it is missing
+	@scripts/install
+
+dev:  ## the same, with the tools that the targets below need
+	@scripts/install --dev
+
+demo: install  ## serve a catalogue with items in it
+	.venv/bin/upesi demo
+
+serve: install  ## serve the catalogue of the data directory, or of UPESI_DATABASE_URL
+	.venv/bin/upesi serve
+
+test: lint types  ## all that CI runs
+	.venv/bin/pytest --cov --cov-branch
+
+lint: dev  ## style, and which room may import which
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+
+types: dev  ## mypy, strict
+	.venv/bin/mypy
+
+format: dev  ## rewrite the code in the project's style
+	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+lock:  ## bring uv.lock in line with pyproject.toml
+	.venv/bin/uv lock

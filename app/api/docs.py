@@ -1,0 +1,25 @@
+"""The interactive documentation, complete without any other server."""
+
+from fastapi import APIRouter
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from app.api.dependencies import BaseUrlDep, NoParameters, SettingsDep
+
+router = APIRouter(include_in_schema=False)
+
+# Swagger UI's files, packaged: FastAPI's own page loads them from a server on the internet.
+assets = Mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]))
+
+
+@router.get("/docs", dependencies=[NoParameters])
+async def get_docs(base: BaseUrlDep, settings: SettingsDep) -> HTMLResponse:
+    return get_swagger_ui_html(
+        openapi_url=f"{base}/api",
+        title=settings.catalog_title,
+        swagger_js_url=f"{base}/docs/assets/swagger-ui-bundle.js",
+        swagger_css_url=f"{base}/docs/assets/swagger-ui.css",
+        swagger_favicon_url=f"{base}/docs/assets/favicon.png",
+    )

@@ -1,0 +1,46 @@
+"""Core: https://github.com/radiantearth/stac-api-spec/tree/v1.0.0/core."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import openapi
+from app.api.dependencies import BaseUrlDep, NoParameters, SettingsDep, WatchDep
+from app.api.links import GEOJSON, HTML, JSON, OPENAPI, link
+from app.api.openapi import CONFORMS, LANDING
+from app.api.responses import answer, json_answer
+from app.stac.conformance import CONFORMANCE
+
+router = APIRouter(tags=["Core"], dependencies=[NoParameters])
+
+
+@router.get("/", summary="The landing page", responses=LANDING)
+async def get_landing(base: BaseUrlDep, settings: SettingsDep, watch: WatchDep) -> Response:
+    root = base + "/"
+    landing = {
+        "type": "Catalog",
+        "stac_version": "1.0.0",
+        "id": settings.catalog_id,
+        "title": settings.catalog_title,
+        "description": settings.catalog_description,
+        "conformsTo": list(CONFORMANCE.values()),
+        "links": [
+            link("self", root, JSON),
+            link("root", root, JSON),
+            link("data", f"{base}/collections", JSON, title="Collections"),
+            link("conformance", f"{base}/conformance", JSON, title="What this service conforms to"),
+            link("search", f"{base}/search", GEOJSON, title="Search by GET", method="GET"),
+            link("search", f"{base}/search", GEOJSON, title="Search by POST", method="POST"),
+            link("service-desc", f"{base}/api", OPENAPI, title="OpenAPI description"),
+            link("service-doc", f"{base}/docs", HTML, title="Interactive documentation"),
+        ],
+    }
+    return json_answer(landing, watch)
+
+
+@router.get("/conformance", summary="What this service conforms to", responses=CONFORMS)
+async def get_conformance(watch: WatchDep) -> Response:
+    return json_answer({"conformsTo": list(CONFORMANCE.values())}, watch)
+
+
+@router.get("/api", include_in_schema=False)
+async def get_api(request: Request, base: BaseUrlDep, watch: WatchDep) -> Response:
+    return answer(openapi.document(request.app, base), OPENAPI, watch)

@@ -1,0 +1,187 @@
+"""The description of the service: what each route answers, which parameters it takes, and the document at /api.
+
+The routes read their parameters from the request as it is, so they are described here and not by signatures; the
+answers are bytes, described by the models that tests hold them against.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
+
+from app.api.links import GEOJSON, JSON
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+class ErrorBody(BaseModel):
+    """Every error of this service has this shape."""
+
+    code: str
+    description: str
+    parameter: str | None = None
+
+
+def _answers(model: type[BaseModel], media_type: str, *statuses: HTTPStatus) -> Responses:
+    errors: Responses = {int(status): {"model": ErrorBody, "description": status.phrase} for status in statuses}
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    ok = {"description": "OK", "content": {media_type: {"schema": schema}}}
+    # `model` makes FastAPI collect the schema; the media type it would list it under is replaced in `document`.
+    return {200: ok | {"model": model, "x-media-type": media_type}} | errors
+
+
+_BAD, _MISSING, _SLOW, _DOWN = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.GATEWAY_TIMEOUT,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+LANDING = _answers(LandingPage, JSON, _BAD)
+CONFORMS = _answers(Conformance, JSON, _BAD)
+COLLECTIONS = _answers(Collections, JSON, _BAD, _DOWN)
+COLLECTION = _answers(Collection, JSON, _BAD, _MISSING, _DOWN)
+ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
+ITEM_COLLECTION = _answers(ItemCollection, GEOJSON, _BAD, _MISSING, _SLOW, _DOWN)
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_VALUES: dict[str, tuple[dict[str, Any], str]] = {
+    "bbox": (
+        {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6},
+        "west,south,east,north, or with heights west,south,bottom,east,north,top. West > east crosses the "
+        "antimeridian. Excludes `intersects`.",
+    ),
+    "intersects": ({"type": "object"}, "A GeoJSON geometry the items intersect. Excludes `bbox`."),
+    "datetime": (
+        {"type": "string"},
+        "An RFC 3339 date-time, or an interval of two with `/` between them, one of which may be `..`. "
+        "Both ends belong to it.",
+    ),
+    "ids": (_TEXTS, "Ids of items."),
+    "collections": (_TEXTS, "Ids of collections."),
+    "limit": (
+        {"type": "integer", "minimum": 1},
+        "Size of a page; more than the service allows is cut to that.",
+    ),
+    "token": ({"type": "string"}, "Where the page starts: from the `next` or `prev` link of another page."),
+}
+
+
+def _parameters(*names: str) -> dict[str, Any]:
+    return {"parameters": [_parameter(name) for name in names]}
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    schema, description = _VALUES[name]
+    described = {"name": name, "in": "query", "required": False, "description": description}
+    if schema["type"] == "object":
+        return described | {"content": {JSON: {"schema": schema}}}
+    lists = {"style": "form", "explode": False} if schema["type"] == "array" else {}
+    return described | {"schema": schema} | lists
+
+
+SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", "token")
+ITEMS_PARAMETERS = _parameters("bbox", "datetime", "limit", "token")
+COLLECTIONS_PARAMETERS = _parameters("limit", "token")
+SEARCH_BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        name: schema | {"description": description} for name, (schema, description) in _VALUES.items()
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@lru_cache(maxsize=64)
+def document(app: FastAPI, base: str) -> bytes:
+    """The OpenAPI 3.0 document, as the media type it is served under says."""
+    described = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        openapi_version="3.0.3",
+        routes=app.routes,
+        servers=[{"url": base or "/"}],
+    )
+    for path in described["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            _name_media_type(operation["responses"]["200"])
+    return orjson.dumps(_as_30(described))
+
+
+def _name_media_type(response: dict[str, Any]) -> None:
+    media_type = response.pop("x-media-type")
+    response["content"] = {media_type: response["content"][media_type]}
+
+
+def _as_30(node: Any) -> Any:
+    """JSON Schema 2020-12, which the models are described in, as the dialect of OpenAPI 3.0."""
+    if isinstance(node, list):
+        return [_as_30(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    rewritten = {name: _as_30(value) for name, value in node.items()}
+    for name, rewrite in _REWRITES.items():
+        if name in rewritten:
+            rewrite(rewritten)
+    return rewritten
+
+
+def _null(schema: dict[str, Any]) -> None:
+    if not isinstance(schema["anyOf"], list):
+        return
+    branches = [branch for branch in schema["anyOf"] if branch != {"type": "null"}]
+    if len(branches) < len(schema["anyOf"]):
+        schema["nullable"] = True
+    schema["anyOf"] = branches
+    if len(branches) == 1 and "$ref" not in branches[0]:
+        del schema["anyOf"]
+        schema |= branches[0]
+
+
+def _const(schema: dict[str, Any]) -> None:
+    schema["enum"] = [schema.pop("const")]
+
+
+def _tuple(schema: dict[str, Any]) -> None:
+    parts = schema.pop("prefixItems")
+    schema["items"] = parts[0] if all(part == parts[0] for part in parts) else {"anyOf": parts}
+
+
+def _exclusive(bound: str, exclusive: str) -> Callable[[dict[str, Any]], None]:
+    def rewrite(schema: dict[str, Any]) -> None:
+        if not isinstance(schema[exclusive], bool):
+            schema[bound] = schema[exclusive]
+            schema[exclusive] = True
+
+    return rewrite
+
+
+def _examples(schema: dict[str, Any]) -> None:
+    if isinstance(schema["examples"], list):
+        schema["example"] = schema.pop("examples")[0]
+
+
+_REWRITES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "anyOf": _null,
+    "const": _const,
+    "prefixItems": _tuple,
+    "exclusiveMinimum": _exclusive("minimum", "exclusiveMinimum"),
+    "exclusiveMaximum": _exclusive("maximum", "exclusiveMaximum"),
+    "examples": _examples,
+}

@@ -1,0 +1,24 @@
+"""The paths of collections and items, in which an id is one segment whatever its characters."""
+
+from urllib.parse import quote, unquote
+
+from starlette.convertors import Convertor, register_url_convertor
+
+
+class SegmentConvertor(Convertor[str]):
+    """One segment of the path, decoded after the path is split: an id may have a slash in it, sent as %2F."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        return unquote(value)
+
+    def to_string(self, value: str) -> str:
+        return quote(value, safe="")
+
+
+register_url_convertor("segment", SegmentConvertor())
+
+COLLECTION = "/collections/{collection_id:segment}"
+ITEMS = COLLECTION + "/items"
+ITEM = ITEMS + "/{item_id:segment}"

@@ -1,0 +1,61 @@
+"""Answers: bytes that are ready, with their media type, their timing, and their ETag where they have one."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+from app.api.links import JSON, Link, collection_links, item_links
+from app.catalog import StoredCollection, StoredItem
+from app.stac.document import splice
+from app.stopwatch import Stopwatch
+
+
+def answer(body: bytes, media_type: str, watch: Stopwatch, etag: str | None = None) -> Response:
+    watch.lap("shape")
+    headers = {"Content-Type": media_type, "Server-Timing": watch.header()}
+    if etag is not None:
+        headers["ETag"] = etag
+    return Response(body, headers=headers)
+
+
+def json_answer(document: Any, watch: Stopwatch, media_type: str = JSON) -> Response:
+    return answer(orjson.dumps(document), media_type, watch)
+
+
+def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatch, content: bytes) -> Response:
+    """The body with an ETag of the stored content, or 304 for a client that has it (RFC 9110, 13.1.2)."""
+    etag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
+    known = request.headers.get("if-none-match", "")
+    if known.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        watch.lap("shape")
+        return Response(status_code=304, headers={"ETag": etag, "Server-Timing": watch.header()})
+    return answer(body, media_type, watch, etag)
+
+
+def item_body(base: str, item: StoredItem) -> bytes:
+    return splice(item.content, item_links(base, item.collection, item.id))
+
+
+def collection_body(base: str, collection: StoredCollection) -> bytes:
+    return splice(collection.content, collection_links(base, collection.id), b',"extent":' + collection.extent)
+
+
+def item_collection(base: str, items: Iterable[StoredItem], links: list[Link]) -> bytes:
+    features = [item_body(base, item) for item in items]
+    return b'{"type":"FeatureCollection","features":[%b],"links":%b,"numberReturned":%d}' % (
+        b",".join(features),
+        orjson.dumps(links),
+        len(features),
+    )
+
+
+def collection_list(base: str, collections: Iterable[StoredCollection], links: list[Link]) -> bytes:
+    listed = [collection_body(base, collection) for collection in collections]
+    return b'{"collections":[%b],"links":%b,"numberReturned":%d}' % (
+        b",".join(listed),
+        orjson.dumps(links),
+        len(listed),
+    )

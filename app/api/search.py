@@ -1,0 +1,50 @@
+"""Item Search: https://github.com/radiantearth/stac-api-spec/tree/v1.0.0/item-search."""
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from app.api.dependencies import BaseUrlDep, BodyDep, BodySearchDep, CatalogDep, QuerySearchDep, WatchDep
+from app.api.links import GEOJSON, JSON, Link, link, page_links, post_page_links
+from app.api.openapi import ITEM_COLLECTION, SEARCH_BODY, SEARCH_PARAMETERS
+from app.api.responses import answer, item_collection
+from app.catalog import ItemPage
+from app.stac.search import Search
+
+router = APIRouter(tags=["Item Search"])
+
+
+@router.get("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_PARAMETERS)
+async def get_search(
+    request: Request, base: BaseUrlDep, search: QuerySearchDep, catalog: CatalogDep, watch: WatchDep
+) -> Response:
+    watch.lap("parse")
+    page = await catalog.search(search, watch)
+    query = request.url.query
+    url = f"{base}/search"
+    links = [
+        link("self", f"{url}?{query}" if query else url, GEOJSON),
+        link("root", base + "/", JSON),
+        *page_links(url, query, GEOJSON, tokens(search, page)),
+    ]
+    return answer(item_collection(base, page.items, links), GEOJSON, watch)
+
+
+@router.post("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_BODY)
+async def post_search(
+    base: BaseUrlDep, body: BodyDep, search: BodySearchDep, catalog: CatalogDep, watch: WatchDep
+) -> Response:
+    watch.lap("parse")
+    page = await catalog.search(search, watch)
+    url = f"{base}/search"
+    links: list[Link] = [link("self", url, GEOJSON), link("root", base + "/", JSON)]
+    if page.next or page.previous:
+        links += post_page_links(url, orjson.loads(body or b"{}"), tokens(search, page))
+    return answer(item_collection(base, page.items, links), GEOJSON, watch)
+
+
+def tokens(search: Search, page: ItemPage) -> dict[str, str | None]:
+    """The relations of the neighbouring pages, with their tokens."""
+    return {
+        "next": search.token(page.next) if page.next else None,
+        "prev": search.token(page.previous) if page.previous else None,
+    }

@@ -1,0 +1,1 @@
+"""Bulk load: readers of each format, checks, compression and COPY."""

@@ -1,0 +1,140 @@
+"""The questions one can ask of a catalogue, without HTTP."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from asyncpg import Record
+
+from app import sql
+from app.database.pool import Database
+from app.errors import NotFound
+from app.settings import Settings
+from app.stac import extent
+from app.stac.paging import Position, Seek
+from app.stac.search import CollectionSearch, Search
+from app.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """`content` is the item's text, links last, without the links the server owns."""
+
+    collection: str
+    id: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollection:
+    """`content` is the collection's text without extent, links last; `extent` is JSON too."""
+
+    id: str
+    content: bytes
+    extent: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    items: list[StoredItem]
+    next: Seek | None
+    previous: Seek | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionPage:
+    collections: list[StoredCollection]
+    next: str | None
+    previous: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    database: Database
+    default_limit: int
+    max_limit: int
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings, url: str) -> AsyncIterator["Catalog"]:
+        async with Database.opened(url, settings.pool_size, settings.query_timeout) as database:
+            yield cls(database, settings.default_limit, settings.max_limit)
+
+    async def search(self, search: Search, watch: Stopwatch) -> ItemPage:
+        """One page, newest item first."""
+        limit = self._limit(search.limit)
+        query = sql.items.page(search, limit + 1)
+        watch.lap("sql")
+        rows = await self.database.fetch(query)
+        watch.lap("db")
+        backward = search.seek is not None and search.seek.backward
+        kept = rows[:limit][::-1] if backward else rows[:limit]
+        contents = await self.database.decoded(kept)
+        items = [
+            StoredItem(row["collection_id"], row["id"], content) for row, content in zip(kept, contents, strict=True)
+        ]
+        return ItemPage(items, *_neighbours(search.seek, kept, more=len(rows) > limit))
+
+    async def items(self, collection: str, search: Search, watch: Stopwatch) -> ItemPage:
+        """One page of a collection's items. Raises NotFound for a collection that does not exist."""
+        page = await self.search(search, watch)
+        # A page with items on it proves the collection; only an empty one has to ask.
+        if not page.items and await self.database.fetch_one(sql.collections.exists(collection)) is None:
+            raise _no_collection(collection)
+        return page
+
+    async def item(self, collection: str, item_id: str) -> StoredItem:
+        """Raises NotFound."""
+        row = await self.database.fetch_one(sql.items.one(collection, item_id))
+        if row is None:
+            raise NotFound(f"there is no item {item_id!r} in collection {collection!r}")
+        (content,) = await self.database.decoded([row])
+        return StoredItem(collection, item_id, content)
+
+    async def collection(self, collection: str) -> StoredCollection:
+        """Raises NotFound."""
+        row = await self.database.fetch_one(sql.collections.one(collection))
+        if row is None:
+            raise _no_collection(collection)
+        return _stored_collection(row)
+
+    async def collections(self, search: CollectionSearch) -> CollectionPage:
+        """One page, in the order of the ids."""
+        limit = self._limit(search.limit or 100)
+        rows = await self.database.fetch(sql.collections.page(search, limit + 1))
+        kept = [_stored_collection(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        if search.backward:
+            kept.reverse()
+        return CollectionPage(
+            kept,
+            next=kept[-1].id if kept and (more or search.backward) else None,
+            previous=kept[0].id if kept and (more if search.backward else search.after is not None) else None,
+        )
+
+    def _limit(self, asked: int | None) -> int:
+        return min(asked or self.default_limit, self.max_limit)
+
+
+def _neighbours(seek: Seek | None, rows: Sequence[Record], more: bool) -> tuple[Seek | None, Seek | None]:
+    """The pages behind and before a page: the one it was reached from is there, the other if there are more rows."""
+    if not rows:
+        return None, None
+    backward = seek is not None and seek.backward
+    behind = Seek(_position(rows[-1]), backward=False) if more or backward else None
+    before = Seek(_position(rows[0]), backward=True) if (more if backward else seek is not None) else None
+    return behind, before
+
+
+def _position(row: Record) -> Position:
+    return Position(row["datetime"], row["tie"], row["id"], row["collection"])
+
+
+def _stored_collection(row: Record) -> StoredCollection:
+    box = None if row["west"] is None else (row["west"], row["south"], row["east"], row["north"])
+    served = extent.of_items(row["extent"], box, row["first_start"], row["last_end"])
+    return StoredCollection(row["id"], row["content"], served)
+
+
+def _no_collection(collection: str) -> NotFound:
+    return NotFound(f"there is no collection {collection!r}")

@@ -1,0 +1,274 @@
+"""`upesi`: the second door, beside HTTP, to the same catalogue."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from app import demo as demo_catalogue
+from app import doctor as checks
+from app.bulk.load import Loader, OnError, Report, Stopped
+from app.bulk.readers import Entry, entries, entries_of_lines
+from app.database import embedded, schema
+from app.database.pool import Database
+from app.errors import SetupError, UpesiError
+from app.settings import Settings
+from app.sql.loading import Mode
+
+app = typer.Typer(
+    help="Upesi serves STAC catalogues from PostGIS.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+Workers = Annotated[int, typer.Option(help="Processes that answer requests.", min=1)]
+
+# Seconds a statement of a load may run: a batch is written by one, and ANALYZE is another.
+_LOAD_TIMEOUT = 600
+_LINES = {".ndjson", ".jsonl", ".geojsonl", ".ndgeojson"}
+
+
+def main() -> None:
+    """Failures that have a remedy are told in one line; only what nobody foresaw has a traceback."""
+    # A stop asked for from outside unwinds like Ctrl-C, so that the embedded cluster is stopped too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except (SetupError, UpesiError) as error:
+        _err.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        sys.exit(1)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            _err.print(f"[bold red]error:[/] UPESI_{str(fault['loc'][0]).upper()}: {fault['msg']}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _root(show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show_version:
+        _out.print(f"upesi {version('upesi')}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
+    """Serve the catalogue over HTTP until Ctrl-C.
+
+    Without UPESI_DATABASE_URL a private PostgreSQL cluster is made, started and migrated in UPESI_DATA_DIR.
+    """
+    settings = Settings()
+    with _ready_database(settings) as url:
+        _serve(url, host, port, workers)
+
+
+@app.command()
+def load(
+    files: Annotated[list[str], typer.Argument(help="Files to load, in this order; `-` is standard input.")],
+    mode: Annotated[
+        Mode, typer.Option(help="With an id that exists: refuse the new one, or replace the old.")
+    ] = "insert",
+    on_error: Annotated[OnError, typer.Option(help="What is done at a document that is refused.")] = "stop",
+) -> None:
+    """Load collections and items: NDJSON, JSON, ItemCollections, lists.
+
+    Each document is checked first. A batch of up to 1,000 items is stored whole or not at all, so that with
+    `--on-error stop` nothing of the batch with the fault is stored, and with `skip` all of it but the faults.
+    """
+    missing = [name for name in files if name != "-" and not Path(name).is_file()]
+    if missing:
+        raise SetupError(f"there is no file {missing[0]!r}")
+    with _ready_database(Settings()) as url:
+        report, stopped = asyncio.run(_load_files(url, files, mode, on_error))
+    _summarise(report, stopped)
+    if report.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to the schema of this version. Safe to repeat."""
+    settings = Settings()
+    with _database(settings) as url:
+        schema.migrate(url)
+    _out.print(f"The database is at revision {schema.newest_revision()}.")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is found, in which state it is, and what to do about each problem."""
+    healthy = True
+    for finding in checks.findings(Settings()):
+        healthy &= finding.remedy is None
+        mark = "[green]ok[/]  " if finding.remedy is None else "[red]fail[/]"
+        _out.print(f"{mark} [bold]{finding.name}[/]: {finding.state}", soft_wrap=True)
+        if finding.remedy is not None:
+            _out.print(f"     → {finding.remedy}", soft_wrap=True)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
+    """Load the demo catalogue, made here without a network, and serve it."""
+    settings = Settings()
+    with _ready_database(settings) as url:
+        static = settings.data_dir / "static"
+        with _out.status("Writing the rasters of the demo …"):
+            demo_catalogue.write_rasters(static)
+        report = asyncio.run(_load_demo(url))
+        _out.print(f"The demo catalogue is there: {report.items} items new, {report.unchanged} as they were.")
+        os.environ["UPESI_STATIC_DIR"] = str(static)
+        _introduce(f"http://{host}:{port}")
+        _serve(url, host, port, workers)
+
+
+def _introduce(url: str) -> None:
+    _out.print(
+        f"\n[bold]Upesi is at {url}[/] (Ctrl-C stops it). Three things to try:\n\n"
+        f"  curl '{url}/search?bbox=5,45,15,55&limit=1'\n"
+        f"  open {url}/docs in a browser\n"
+        f'  .venv/bin/python -c "from pystac_client import Client; '
+        f"print(len(list(Client.open('{url}').search(collections=['demo-cogs']).items())), 'scenes')\"\n",
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The URL of the database the settings name, or of the embedded cluster, which runs meanwhile."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded.running(settings.data_dir) as url:
+        yield url
+
+
+@contextmanager
+def _ready_database(settings: Settings) -> Iterator[str]:
+    """A database with the schema of this version: the embedded one is brought there, another is only checked."""
+    with _database(settings) as url:
+        if settings.database_url is None:
+            schema.migrate(url)
+        else:
+            asyncio.run(schema.check(url))
+        yield url
+
+
+def _serve(url: str, host: str, port: int, workers: int) -> None:
+    # Worker processes are started afresh: the environment is how they learn of the embedded cluster.
+    os.environ["UPESI_DATABASE_URL"] = url
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+async def _load_files(url: str, files: list[str], mode: Mode, on_error: OnError) -> tuple[Report, bool]:
+    """The report, and whether a refusal stopped the load."""
+    async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
+        loader = Loader(database, mode, on_error, _print_refusal)
+        stopped = False
+        with _progress(loader.report) as progress:
+            try:
+                for name in files:
+                    with _opened(name, progress) as stream:
+                        found = entries_of_lines(stream) if Path(name).suffix in _LINES else entries(stream)
+                        await loader.load(found)
+            except Stopped:
+                stopped = True
+        await loader.finish()
+    return loader.report, stopped
+
+
+async def _load_demo(url: str) -> Report:
+    async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
+        loader = Loader(database, "upsert", "stop", _print_refusal)
+        with _progress(loader.report) as progress:
+            documents = progress.track(demo_catalogue.documents(), demo_catalogue.COUNT, description="demo")
+            await loader.load(Entry(document["id"], document) for document in documents)
+        await loader.finish()
+    return loader.report
+
+
+@contextmanager
+def _opened(name: str, progress: Progress) -> Iterator[BinaryIO]:
+    if name == "-":
+        progress.add_task("standard input", total=None)
+        yield sys.stdin.buffer
+    else:
+        with progress.open(name, "rb", description=Path(name).name) as stream:
+            yield stream
+
+
+def _progress(report: Report) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        _Stored(report),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=_err,
+    )
+
+
+class _Stored(ProgressColumn):
+    """What the load has stored so far."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
+    def render(self, task: Task) -> Text:
+        done = self._report.items + self._report.replaced + self._report.unchanged
+        return Text(f"{done:,} items, {done / task.elapsed:,.0f}/s" if task.elapsed else f"{done:,} items")
+
+
+def _print_refusal(place: str, reason: str) -> None:
+    _err.print(Text(f"refused: {place}: {reason}"), soft_wrap=True)
+
+
+def _summarise(report: Report, stopped: bool) -> None:
+    parts = [f"{report.items:,} items new", f"{report.replaced:,} replaced", f"{report.unchanged:,} as they were"]
+    parts += [f"{report.collections:,} collections", f"{report.refused:,} documents refused"]
+    _out.print(", ".join(parts) + ".")
+    if stopped:
+        _out.print(
+            "Stopped at the refusal: nothing of its batch is stored, all batches before it are."
+            " Mend the document and load again with --mode upsert, or leave it out with --on-error skip."
+        )

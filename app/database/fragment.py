@@ -1,0 +1,50 @@
+"""SQL text that carries its parameters, so that the two cannot come apart.
+
+>>> sql("id = ", Parameter("a", "text")).render()
+('id = $1::text', ['a'])
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """A value and its SQL type. The same object twice in a statement is one `$n`."""
+
+    value: object
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    parts: tuple["str | Parameter", ...]
+
+    def render(self) -> tuple[str, list[object]]:
+        """The text with `$1, $2, …` and the values for them. The text depends on the shape of the query alone, never
+        on a value, so that the prepared statement is found again."""
+        numbers: dict[Parameter, int] = {}
+        text = []
+        for part in self.parts:
+            if isinstance(part, Parameter):
+                text.append(f"${numbers.setdefault(part, len(numbers) + 1)}::{part.type}")
+            else:
+                text.append(part)
+        return "".join(text), [parameter.value for parameter in numbers]
+
+
+def sql(*parts: "str | Parameter | Fragment") -> Fragment:
+    """One fragment of texts written in the code, parameters and fragments. No text may come from outside."""
+    flat: list[str | Parameter] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, Fragment) else (part,))
+    return Fragment(tuple(flat))
+
+
+def join(separator: str, fragments: Iterable[Fragment]) -> Fragment:
+    flat: list[str | Parameter] = []
+    for fragment in fragments:
+        if flat:
+            flat.append(separator)
+        flat.extend(fragment.parts)
+    return Fragment(tuple(flat))

@@ -1,0 +1,149 @@
+"""The connection: a pool that runs fragments, and the border where the driver's errors become ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from asyncpg import Record
+
+from app.database.content import Decoder
+from app.database.fragment import Fragment, Parameter, sql
+from app.errors import TimedOut, Unavailable
+
+Connection = asyncpg.pool.PoolConnectionProxy
+
+
+class _Connection(asyncpg.Connection):
+    def get_reset_query(self) -> str:
+        """Nothing: no session state is ever set, and resetting it would cost each request a second round trip."""
+        return ""
+
+
+async def _read_geometry_as_bytes(connection: asyncpg.Connection) -> None:
+    """EWKB goes in and out of `geometry` columns and parameters as it is, whichever schema PostGIS is in."""
+    schema = await connection.fetchval(
+        "SELECT n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = 'geometry'"
+    )
+    await connection.set_type_codec(
+        "geometry", schema=schema or "public", encoder=bytes, decoder=bytes, format="binary"
+    )
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_jsonb, decoder=bytes, format="binary")
+
+
+def _jsonb(text: bytes) -> bytes:
+    return b"\x01" + text  # the version of the binary form
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (TimeoutError, asyncpg.QueryCanceledError):
+        raise TimedOut("the query took longer than this service allows: narrow it down") from None
+    except (
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.InterfaceError,
+    ) as error:
+        raise Unavailable("the database cannot be reached") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A pool of connections. Made by `opened`."""
+
+    pool: asyncpg.Pool
+    _decoders: dict[int | None, Decoder]
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str, size: int, query_timeout: float) -> AsyncIterator["Database"]:
+        """`size` connections at most, opened when they are needed. A query ends after `query_timeout` seconds.
+
+        Raises Unavailable.
+        """
+        pool = asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            command_timeout=query_timeout,
+            connection_class=_Connection,
+            init=_read_geometry_as_bytes,
+        )
+        with _translated():
+            await pool
+        try:
+            yield cls(pool, {None: Decoder()})
+        finally:
+            await _close(pool)
+
+    async def fetch(self, query: Fragment) -> list[Record]:
+        text, values = query.render()
+        with _translated():
+            return await self.pool.fetch(text, *values)
+
+    async def fetch_one(self, query: Fragment) -> Record | None:
+        text, values = query.render()
+        with _translated():
+            return await self.pool.fetchrow(text, *values)
+
+    async def execute(self, query: Fragment) -> None:
+        text, values = query.render()
+        with _translated():
+            await self.pool.execute(text, *values)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Transaction"]:
+        """All or nothing of what is done inside; the driver's errors are translated here too."""
+        with _translated():
+            async with self.pool.acquire() as connection, connection.transaction():
+                yield Transaction(connection)
+
+    async def load_dictionaries(self, keys: set[int | None]) -> None:
+        """Dictionaries never change, so each is read once in the life of a process."""
+        missing = [key for key in keys if key not in self._decoders]
+        if missing:
+            rows = await self.fetch(
+                sql("SELECT key, content FROM dictionaries WHERE key = ANY(", Parameter(missing, "int[]"), ")")
+            )
+            self._decoders.update((row["key"], Decoder(row["content"])) for row in rows)
+
+    async def decoded(self, rows: Sequence[Record]) -> list[bytes]:
+        """The contents of rows that have `content` and `dictionary`."""
+        keys = {row["dictionary"] for row in rows}
+        if not keys <= self._decoders.keys():
+            await self.load_dictionaries(keys)
+        decoders = self._decoders
+        return [decoders[row["dictionary"]].decode(row["content"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Statements that take effect together."""
+
+    connection: Connection
+
+    async def execute(self, query: Fragment) -> None:
+        text, values = query.render()
+        await self.connection.execute(text, *values)
+
+    async def fetch(self, query: Fragment) -> list[Record]:
+        text, values = query.render()
+        return await self.connection.fetch(text, *values)
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+        await self.connection.copy_records_to_table(table, columns=columns, records=rows)
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    """Let running queries end, but not for ever."""
+    try:
+        await asyncio.wait_for(pool.close(), timeout=10)
+    except TimeoutError:
+        pool.terminate()

@@ -1,0 +1,96 @@
+"""The schema, as Alembic reads it. Not on the request path: statements are written as SQL in `app.sql`.
+
+Why these columns and indexes: docs/architecture.md, Storage.
+"""
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+_Instant = DateTime(timezone=True)
+# Ids sort by code point whatever the database's locale.
+_Id = Text(collation="C")
+
+
+def _geometry() -> Geometry:
+    return Geometry("GEOMETRY", srid=4326, spatial_index=False)
+
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("key", Integer, Identity(always=True), primary_key=True),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("content", LargeBinary, nullable=False, comment="the collection without extent, links last"),
+    Column("extent", LargeBinary, nullable=False, comment="the extent it declares, JSON"),
+    Column("envelope", _geometry(), comment="a box around all its items"),
+    Column("first_datetime", _Instant, comment="bounds of items.datetime"),
+    Column("last_datetime", _Instant),
+    Column("first_start", _Instant, comment="bounds of the items' intervals"),
+    Column("last_end", _Instant),
+    Column("lead", Interval, nullable=False, server_default=text("'0'"), comment="longest from start to datetime"),
+    Column("lag", Interval, nullable=False, server_default=text("'0'"), comment="longest from datetime to end"),
+    Column("created", _Instant, nullable=False, server_default=func.now()),
+    Column("updated", _Instant, nullable=False, server_default=func.now()),
+)
+
+dictionaries = Table(
+    "dictionaries",
+    metadata,
+    Column("key", Integer, Identity(always=True), primary_key=True),
+    Column("collection", ForeignKey("collections.key", ondelete="CASCADE"), nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False, comment="a zstd dictionary; never changed"),
+    Column("created", _Instant, nullable=False, server_default=func.now()),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("collection", ForeignKey("collections.key"), primary_key=True),
+    Column("geometry", _geometry()),
+    Column("datetime", _Instant, nullable=False, comment="what results are sorted by"),
+    Column("start_datetime", _Instant, nullable=False, comment="the interval that datetime filters test"),
+    Column("end_datetime", _Instant, nullable=False),
+    Column("properties", JSONB, nullable=False, comment="what filters read"),
+    Column("content", LargeBinary, nullable=False, comment="the item, links last, zstd"),
+    # No foreign key: its check costs each row of a load, and dictionaries go only with their collection.
+    Column("dictionary", Integer, comment="key of what content is compressed with"),
+    Column("created", _Instant, nullable=False, server_default=func.now()),
+    Column("updated", _Instant, nullable=False, server_default=func.now()),
+    # Orders items of one instant. In the GiST index, whose distances are float8, so 28 bits are exact.
+    Column(
+        "tie",
+        Integer,
+        Computed("('x' || substr(md5(id), 1, 7))::bit(28)::integer", persisted=True),
+        nullable=False,
+    ),
+    # Box searches come out of this one already in the order of time: a nearest-neighbour scan from a far instant.
+    Index("items_space_time", "collection", "geometry", "datetime", "tie", postgresql_using="gist"),
+    Index("items_collection_time", "collection", "datetime", "tie", "id"),
+    Index("items_time", "datetime", "tie", "id", "collection"),
+)

@@ -1,0 +1,64 @@
+"""The composition root: the only module that imports every room."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from app.api import collections, docs, errors, items, landing, search
+from app.api.middleware import Compression, Methods, Paths
+from app.catalog import Catalog
+from app.errors import SetupError
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service. `settings` come from the environment where they are not given, as a worker process has them."""
+    settings = settings or Settings()
+    app = FastAPI(
+        title=settings.catalog_title,
+        description=settings.catalog_description,
+        version=version("upesi"),
+        lifespan=_lifespan,
+        root_path=settings.root_path,
+        openapi_url=None,
+        # A redirect would name the host this process sees, not the one a proxy serves.
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    for router in (landing.router, docs.router, collections.router, items.router, search.router):
+        app.router.routes.extend(router.routes)
+    app.router.routes.append(docs.assets)
+    if settings.static_dir is not None:
+        app.router.routes.append(Mount("/static", StaticFiles(directory=settings.static_dir)))
+    errors.register(app)
+    _wrap(app, settings)
+    return app
+
+
+def _wrap(app: FastAPI, settings: Settings) -> None:
+    """From the inside out."""
+    app.add_middleware(Methods, routes=app.router.routes)
+    app.add_middleware(Paths)
+    app.add_middleware(Compression)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
+        allow_headers=["*"],
+        expose_headers=["ETag", "Link", "Location", "Server-Timing"],
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    if settings.database_url is None:
+        raise SetupError("UPESI_DATABASE_URL is not set; `upesi serve` starts the embedded cluster where it is not")
+    async with Catalog.opened(settings, settings.database_url) as catalog:
+        app.state.catalog = catalog
+        yield

@@ -1,0 +1,66 @@
+"""The settings: one frozen object, read once from `UPESI_*` variables and then passed, never a global."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def default_data_dir() -> Path:
+    """Where the embedded cluster lives when nothing is said.
+
+    Root cannot run PostgreSQL and its home folder is closed to other users, so its cluster is kept in /var/lib.
+    """
+    return Path("/var/lib/upesi") if os.geteuid() == 0 else user_data_path("upesi")
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="UPESI_", frozen=True, extra="ignore")
+
+    database_url: Annotated[
+        str | None,
+        Field(
+            description="A PostGIS database; without it the embedded cluster is used", pattern="^postgres(ql)?://"
+        ),
+    ] = None
+    data_dir: Annotated[Path, Field(description="Folder of the embedded cluster and of the demo's files")] = Field(
+        default_factory=default_data_dir
+    )
+    pool_size: Annotated[PositiveInt, Field(description="Database connections of each worker, at most")] = 10
+    query_timeout: Annotated[
+        PositiveFloat,
+        Field(description="Seconds a query may run before it is cancelled and answered with 504"),
+    ] = 30.0
+    default_limit: Annotated[PositiveInt, Field(description="Items on a page when the request names no limit")] = 10
+    max_limit: Annotated[
+        PositiveInt, Field(description="Items on a page at most; a larger limit is served as this one")
+    ] = 1000
+    max_body_bytes: Annotated[PositiveInt, Field(description="Size of a request body at most")] = 5_000_000
+    catalog_id: Annotated[str, Field(description="`id` of the landing page", min_length=1)] = "upesi"
+    catalog_title: Annotated[str, Field(description="`title` of the landing page", min_length=1)] = "Upesi"
+    catalog_description: Annotated[str, Field(description="`description` of the landing page", min_length=1)] = (
+        "A SpatioTemporal Asset Catalog served by Upesi."
+    )
+    public_url: Annotated[
+        str | None,
+        Field(
+            description="URL the service is reached under; without it links follow the request",
+            pattern="^https?://",
+        ),
+    ] = None
+    root_path: Annotated[
+        str,
+        Field(description="Path prefix a proxy removes before it asks the service", pattern="^(/.*[^/])?$"),
+    ] = ""
+    trust_proxy: Annotated[
+        bool, Field(description="Whether links follow the `Forwarded` and `X-Forwarded-*` headers")
+    ] = True
+    cors_origins: Annotated[
+        tuple[str, ...], NoDecode, Field(description="Origins a browser may call from, separated by commas")
+    ] = ("*",)
+    static_dir: Annotated[
+        Path | None, Field(description="Folder served at `/static`, with range requests, for local assets")
+    ] = None

@@ -1,0 +1,90 @@
+"""The order of results, and what lies behind a token in it.
+
+The order is total: `(datetime, tie, id, collection)`, newest first; the page before a token is the same order read
+from the other end. A place in the order is a row of values, compared as a row, so that depth costs nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.database.fragment import Fragment, Parameter, sql
+from app.stac.paging import Position, Seek
+
+_MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
+TIE_MAX = (1 << 28) - 1
+_FRONT = Position(_LATEST, TIE_MAX + 1, "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One of the two directions through the order, as SQL."""
+
+    descending: bool
+
+    @classmethod
+    def of(cls, seek: Seek | None) -> "Order":
+        return cls(descending=seek is None or not seek.backward)
+
+    @property
+    def behind(self) -> str:
+        return "<" if self.descending else ">"
+
+    @property
+    def keyword(self) -> str:
+        return "DESC" if self.descending else "ASC"
+
+    def by(self, row: str) -> Fragment:
+        way = self.keyword
+        return sql(f"ORDER BY {row}.datetime {way}, {row}.tie {way}, {row}.id {way}, {row}.collection {way}")
+
+    def after(self, seek: Seek | None) -> Fragment:
+        """The rows behind a token; without one, the same text with a place in front of all rows."""
+        at = seek.position if seek else _FRONT
+        return sql(
+            f"(i.datetime, i.tie, i.id, i.collection) {self.behind} (",
+            Parameter(at.datetime, "timestamptz"),
+            ", ",
+            Parameter(at.tie, "int"),
+            ", ",
+            Parameter(at.id, "text"),
+            ", ",
+            Parameter(at.collection, "int"),
+            ")",
+        )
+
+    def stretches(self, seek: Seek | None) -> Fragment:
+        """Ranges of `datetime` and `tie` that together hold the rows behind a token, for an index that has no row
+        comparison: the rest of the token's own instant, and what lies beyond it.
+        """
+        at = seek.position if seek else None
+        if at is None:
+            ranges = [(_EARLIEST, _LATEST, 0, TIE_MAX)]
+        elif self.descending:
+            ranges = [(at.datetime, at.datetime, 0, at.tie), (_EARLIEST, _before(at.datetime), 0, TIE_MAX)]
+        else:
+            ranges = [
+                (at.datetime, at.datetime, at.tie, TIE_MAX),
+                (_behind(at.datetime), _LATEST, 0, TIE_MAX),
+            ]
+        earliest, latest, low, high = (list(column) for column in zip(*ranges, strict=True))
+        return sql(
+            "unnest(",
+            Parameter(earliest, "timestamptz[]"),
+            ", ",
+            Parameter(latest, "timestamptz[]"),
+            ", ",
+            Parameter(low, "int[]"),
+            ", ",
+            Parameter(high, "int[]"),
+            ") AS stretch (earliest, latest, low, high)",
+        )
+
+
+def _before(instant: datetime) -> datetime:
+    return instant - _MICROSECOND if instant > _EARLIEST else instant
+
+
+def _behind(instant: datetime) -> datetime:
+    return instant + _MICROSECOND if instant < _LATEST else instant

@@ -1,0 +1,131 @@
+"""Statements that write batches: COPY into a staging table, then one statement that puts it in place."""
+
+from typing import Literal
+
+from app.database.fragment import Fragment, Parameter, sql
+from app.stac.collection import CheckedCollection
+
+Mode = Literal["insert", "upsert"]
+
+STAGING = "staged_items"
+COLUMNS = (
+    "id",
+    "collection",
+    "geometry",
+    "datetime",
+    "start_datetime",
+    "end_datetime",
+    "properties",
+    "content",
+    "dictionary",
+)
+_COLUMNS = ", ".join(COLUMNS)
+
+
+def keys(collections: list[str]) -> Fragment:
+    """The keys of the collections, which are kept from being deleted until the transaction ends."""
+    return sql(
+        "SELECT id, key FROM collections WHERE id = ANY(",
+        Parameter(collections, "text[]"),
+        ") ORDER BY key FOR KEY SHARE",
+    )
+
+
+def newest_dictionaries(collections: list[int]) -> Fragment:
+    return sql(
+        "SELECT DISTINCT ON (collection) collection, key, content FROM dictionaries WHERE collection = ANY(",
+        Parameter(collections, "int[]"),
+        ") ORDER BY collection, key DESC",
+    )
+
+
+def add_dictionary(collection: int, content: bytes) -> Fragment:
+    return sql(
+        "INSERT INTO dictionaries (collection, content) VALUES (",
+        Parameter(collection, "int"),
+        ", ",
+        Parameter(content, "bytea"),
+        ") RETURNING key",
+    )
+
+
+def stage() -> Fragment:
+    return sql("CREATE TEMP TABLE staged_items ON COMMIT DROP AS SELECT ", _COLUMNS, " FROM items WITH NO DATA")
+
+
+def store_staged(mode: Mode) -> Fragment:
+    """Put the staged items in place and widen the extents of their collections.
+
+    Returns the collection's key, the id and whether it is new, of each item that was written: an item that is there
+    already is left as it is when inserting, and when it is the same. Rows are locked in one order everywhere (items
+    by id, then collections by key), so that writers cannot wait for each other in a circle; and a collection is
+    locked only when its extent grows.
+    """
+    return sql(
+        "WITH stored AS (INSERT INTO items (",
+        _COLUMNS,
+        ") SELECT ",
+        _COLUMNS,
+        " FROM staged_items ORDER BY id, collection ON CONFLICT (id, collection) ",
+        _UPDATE if mode == "upsert" else "DO NOTHING",
+        " RETURNING id, collection, geometry, datetime, start_datetime, end_datetime, (xmax = 0) AS new), ",
+        _WIDENED,
+        " SELECT id, collection, new FROM stored",
+    )
+
+
+_UPDATE = """DO UPDATE SET
+    (geometry, datetime, start_datetime, end_datetime, properties, content, dictionary, updated) =
+    (EXCLUDED.geometry, EXCLUDED.datetime, EXCLUDED.start_datetime, EXCLUDED.end_datetime, EXCLUDED.properties,
+    EXCLUDED.content, EXCLUDED.dictionary, now())
+    WHERE (items.content, items.dictionary) IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.dictionary)"""
+
+# Intervals in seconds, not in days: a day has no fixed length where clocks are put forward.
+_WIDENED = """grown AS (
+        SELECT collection, ST_SetSRID(ST_Extent(geometry)::geometry, 4326) AS envelope,
+            min(datetime) AS first_datetime, max(datetime) AS last_datetime,
+            min(start_datetime) AS first_start, max(end_datetime) AS last_end,
+            greatest(max(extract(epoch FROM datetime - start_datetime)), 0) * interval '1 second' AS lead,
+            greatest(max(extract(epoch FROM end_datetime - datetime)), 0) * interval '1 second' AS lag
+        FROM stored GROUP BY collection
+    ), locked AS (
+        SELECT g.* FROM collections c JOIN grown g ON g.collection = c.key
+        WHERE NOT coalesce(ST_Covers(c.envelope, g.envelope), g.envelope IS NULL)
+            OR c.last_datetime IS NULL
+            OR g.first_datetime < c.first_datetime OR g.last_datetime > c.last_datetime
+            OR g.first_start < c.first_start OR g.last_end > c.last_end OR g.lead > c.lead OR g.lag > c.lag
+        ORDER BY c.key FOR NO KEY UPDATE OF c
+    ), widened AS (
+        UPDATE collections c SET
+            envelope = ST_Envelope(ST_Collect(c.envelope, l.envelope)),
+            first_datetime = least(c.first_datetime, l.first_datetime),
+            last_datetime = greatest(c.last_datetime, l.last_datetime),
+            first_start = least(c.first_start, l.first_start),
+            last_end = greatest(c.last_end, l.last_end),
+            lead = greatest(c.lead, l.lead),
+            lag = greatest(c.lag, l.lag)
+        FROM locked l WHERE l.collection = c.key
+    )"""
+
+
+def store_collection(collection: CheckedCollection, mode: Mode) -> Fragment:
+    """Returns a row where the collection was written, with whether it is new."""
+    return sql(
+        "INSERT INTO collections (id, content, extent) VALUES (",
+        Parameter(collection.id, "text"),
+        ", ",
+        Parameter(collection.content, "bytea"),
+        ", ",
+        Parameter(collection.extent, "bytea"),
+        ") ON CONFLICT (id) ",
+        "DO UPDATE SET (content, extent, updated) = (EXCLUDED.content, EXCLUDED.extent, now())"
+        " WHERE (collections.content, collections.extent) IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.extent)"
+        if mode == "upsert"
+        else "DO NOTHING",
+        " RETURNING (xmax = 0) AS new",
+    )
+
+
+def analyze() -> Fragment:
+    """Without it the planner knows nothing of a table that was just filled."""
+    return sql("ANALYZE items, collections")

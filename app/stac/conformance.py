@@ -1,0 +1,11 @@
+"""What the service can do, as the URIs that say so. The landing page, /conformance and the README come from here."""
+
+CONFORMANCE: dict[str, str] = {
+    "STAC API Core": "https://api.stacspec.org/v1.0.0/core",
+    "STAC API Collections": "https://api.stacspec.org/v1.0.0/collections",
+    "STAC API Features": "https://api.stacspec.org/v1.0.0/ogcapi-features",
+    "STAC API Item Search": "https://api.stacspec.org/v1.0.0/item-search",
+    "OGC API Features Core": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "OGC API Features OpenAPI 3.0": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "OGC API Features GeoJSON": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+}

@@ -1,0 +1,62 @@
+"""JSON in and out of documents: nothing lost, and the links the server owns kept apart from the others."""
+
+import json
+import re
+from collections.abc import Set
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from app.errors import InvalidDocument
+
+# orjson writes a float of 1e16 and more with an exponent, and reads whole numbers beyond 64 bits as such floats.
+_WIDE_NUMBER = re.compile(rb"\d[eE]\+?\d")
+
+
+def parse(text: bytes) -> Any:
+    """Raises InvalidDocument where the text is not JSON."""
+    try:
+        return exact(text, orjson.loads(text))
+    except orjson.JSONDecodeError as error:
+        raise InvalidDocument(f"is not JSON: {error}") from None
+
+
+def exact(text: bytes, document: Any) -> Any:
+    """The document again, with whole numbers of any size kept where the fast parser rounds them."""
+    return json.loads(text) if _WIDE_NUMBER.search(orjson.dumps(document)) else document
+
+
+def dump(document: Any) -> bytes:
+    """Compact UTF-8 JSON."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # a whole number beyond 64 bits
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def dump_with_links_last(document: dict[str, Any], owned: Set[str], apart: str | None = None) -> bytes:
+    """The text that is stored: `"links":[…]}` closes it, so that the server's own links can be spliced in.
+
+    `owned` names the relations the server writes itself; `apart` a member that is stored elsewhere.
+    """
+    kept = [link for link in document["links"] if link["rel"] not in owned]
+    return dump({name: value for name, value in document.items() if name not in ("links", apart)} | {"links": kept})
+
+
+def splice(text: bytes, links: bytes, more: bytes = b"") -> bytes:
+    """`text` as `dump_with_links_last` made it, with `links` (JSON objects joined by commas) and more members added."""
+    return text[:-2] + (b"" if text[-3:-2] == b"[" else b",") + links + b"]" + more + b"}"
+
+
+def first_fault(error: ValidationError) -> str:
+    """One line: where in the document, and what."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(step) for step in fault["loc"] if not _is_type(step))
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return f"{path}: {message}" if path else message
+
+
+def _is_type(step: object) -> bool:
+    """Steps that name a branch of a union (a GeoJSON type, a tuple) and not a member of the document."""
+    return isinstance(step, str) and (step[:1].isupper() or "[" in step)

@@ -1,0 +1,84 @@
+"""Geometries and boxes of STAC, as the EWKB that PostGIS reads."""
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import shapely
+from geojson_pydantic.geometries import Geometry
+from pydantic import TypeAdapter, ValidationError
+from shapely.geometry.base import BaseGeometry
+
+_SRID = 4326
+_GEOMETRY: TypeAdapter[Any] = TypeAdapter(Geometry)
+
+
+def geometry_ewkb(geometry: object) -> bytes:
+    """A GeoJSON geometry (RFC 7946) as two-dimensional EWKB; heights stay in the document.
+
+    Raises ValueError that says what is wrong and where in the geometry.
+    """
+    return to_ewkb(read_geometry(geometry))
+
+
+def read_geometry(geometry: object) -> BaseGeometry:
+    try:
+        _GEOMETRY.validate_python(geometry)
+    except ValidationError as error:
+        raise ValueError(_first_fault(error)) from None
+    shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
+    if not all(math.isfinite(bound) for bound in shape.bounds) and not shape.is_empty:
+        raise ValueError("a coordinate is not a finite number")
+    return shape
+
+
+def to_ewkb(shape: BaseGeometry) -> bytes:
+    return bytes(shapely.to_wkb(shapely.set_srid(shape, _SRID), include_srid=True))
+
+
+def box_ewkb(box: Sequence[float]) -> tuple[bytes, ...]:
+    """A `bbox` of 4 or 6 numbers as polygons: one, or two where it crosses the antimeridian (west > east).
+
+    A box without width or height becomes the line or the point it is. Heights are checked, then dropped:
+    items are searched in two dimensions. Raises ValueError.
+    """
+    west, south, east, north = _plane(box)
+    if west > east:
+        return _rectangle(west, south, 180.0, north), _rectangle(-180.0, south, east, north)
+    return (_rectangle(west, south, east, north),)
+
+
+def _plane(box: Sequence[float]) -> tuple[float, float, float, float]:
+    if len(box) not in (4, 6):
+        raise ValueError(f"has {len(box)} numbers instead of 4 or 6")
+    if not all(math.isfinite(number) for number in box):
+        raise ValueError("has a number that is not finite")
+    half = len(box) // 2
+    (west, south), (east, north) = box[:2], box[half : half + 2]
+    if south > north:
+        raise ValueError(f"has its south ({south:g}) above its north ({north:g})")
+    if half == 3 and box[2] > box[5]:
+        raise ValueError(f"has its bottom ({box[2]:g}) above its top ({box[5]:g})")
+    if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
+        raise ValueError("goes beyond longitude ±180 or latitude ±90")
+    return west, south, east, north
+
+
+def _rectangle(west: float, south: float, east: float, north: float) -> bytes:
+    """EWKB by hand: the hot path of each box search, ten times faster than by way of a geometry object."""
+    if west < east and south < north:
+        ring = (west, south, east, south, east, north, west, north, west, south)
+        return struct.pack("<BIIII10d", 1, 0x20000003, _SRID, 1, 5, *ring)
+    if west == east and south == north:
+        return struct.pack("<BII2d", 1, 0x20000001, _SRID, west, south)
+    return struct.pack("<BIII4d", 1, 0x20000002, _SRID, 2, west, south, east, north)
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    # The first step of the path is the name of the geometry's type, which is in the geometry for all to see.
+    path = ".".join(str(step) for step in fault["loc"][1:])
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{path}: {message}" if path else message

@@ -1,0 +1,91 @@
+"""What is checked of an Item before it is stored, and what is taken out of it for searching."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from stac_pydantic import Item
+
+from app.errors import InvalidDocument
+from app.stac import document as documents
+from app.stac.geometry import geometry_ewkb
+from app.stac.interval import parse_instant
+
+# The relations the server writes itself, whatever an item brings along of where it came from.
+OWNED_LINKS = frozenset({"self", "root", "parent", "collection"})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedItem:
+    """An item as it goes into the database.
+
+    `geometry` is EWKB. `instant` is what results are sorted by: `properties.datetime`, else
+    `start_datetime`. `start` to `end` is what the datetime parameter tests. `content` is the whole item, links last.
+    """
+
+    collection: str
+    id: str
+    geometry: bytes | None
+    instant: datetime
+    start: datetime
+    end: datetime
+    properties: bytes
+    content: bytes
+
+
+def check_item(document: Any) -> CheckedItem:
+    """STAC Item 1.0 and 1.1. Raises InvalidDocument with what is wrong and where."""
+    try:
+        Item.model_validate(document)
+    except ValidationError as error:
+        raise InvalidDocument(documents.first_fault(error)) from None
+    check_identity(document)
+    collection = document.get("collection")
+    if not isinstance(collection, str) or not collection or "\0" in collection:
+        raise InvalidDocument("collection: an item is stored in a collection, and this one names none")
+    properties = document["properties"]
+    try:
+        geometry = None if document["geometry"] is None else geometry_ewkb(document["geometry"])
+        instant, start, end = _time(properties)
+    except ValueError as error:
+        raise InvalidDocument(str(error)) from None
+    return CheckedItem(
+        collection=collection,
+        id=document["id"],
+        geometry=geometry,
+        instant=instant,
+        start=start,
+        end=end,
+        properties=_filterable(properties),
+        content=documents.dump_with_links_last(document, OWNED_LINKS),
+    )
+
+
+def check_identity(document: dict[str, Any]) -> None:
+    """What Items and Collections share. Raises InvalidDocument."""
+    version = document.get("stac_version")
+    if not isinstance(version, str) or not version.startswith("1."):
+        raise InvalidDocument(f"stac_version: {version!r} is not STAC 1; pystac migrates older documents")
+    if "\0" in document["id"]:
+        raise InvalidDocument("id: has a NUL character, which PostgreSQL cannot hold")
+
+
+def _time(properties: dict[str, Any]) -> tuple[datetime, datetime, datetime]:
+    instant, start, end = (
+        None if properties.get(name) is None else parse_instant(properties[name])
+        for name in ("datetime", "start_datetime", "end_datetime")
+    )
+    if start is None or end is None:
+        if instant is None:
+            raise ValueError("properties.datetime: is null without start_datetime and end_datetime")
+        return instant, instant, instant
+    if start > end:
+        raise ValueError("properties.end_datetime: is before start_datetime")
+    return instant or start, start, end
+
+
+def _filterable(properties: dict[str, Any]) -> bytes:
+    """The properties as jsonb takes them; NUL, which it cannot hold, is replaced here and kept in the content."""
+    text = documents.dump(properties)
+    return text.replace(b"\\u0000", b"\\ufffd") if b"\\u0000" in text else text

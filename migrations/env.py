@@ -1,0 +1,46 @@
+"""Runs the migrations against the database of the settings, one process at a time."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.database.tables import metadata
+from app.settings import Settings
+
+# Any number will do, as long as all processes that migrate take the same one.
+_LOCK = 7_566_073
+
+
+def _include(_: object, name: str | None, kind: str, reflected: bool, __: object) -> bool:
+    """Tables of PostGIS and of others in the same database are none of our business."""
+    return not (kind == "table" and reflected and name not in metadata.tables)
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        include_object=_include,
+        version_table="upesi_version",
+    )
+    with context.begin_transaction():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        context.run_migrations()
+
+
+async def _run() -> None:
+    url = context.config.attributes.get("url") or Settings().database_url
+    if url is None:
+        raise SystemExit("set UPESI_DATABASE_URL, or run `upesi migrate` for the embedded cluster")
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(_migrate)
+    await engine.dispose()
+
+
+if context.is_offline_mode():
+    raise SystemExit("migrations need the database they change: run them without --sql")
+asyncio.run(_run())

@@ -1,0 +1,129 @@
+"""The plans of the searches, on a table large enough for the planner to mean them.
+
+Each search must follow the page: no scan of the whole table, no sort of what matches, and no more rows read out of
+`items` than a small multiple of the page.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from app import sql as statements
+from app.database.fragment import Fragment, Parameter, sql
+from app.database.pool import Database
+from app.stac.paging import Position, Seek
+from app.stac.search import Search
+
+pytestmark = pytest.mark.anyio
+
+Plan = dict[str, Any]
+PAGE = 10
+ITEMS = 60_000
+TIED = 20_000
+
+
+@pytest.fixture(scope="module")
+async def large(database_url: str) -> AsyncIterator[Database]:
+    """Rows made in SQL: 20 collections, one of which has all its items at one instant."""
+    async with Database.opened(database_url, size=2, query_timeout=120) as database:
+        await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+        await database.execute(sql(_COLLECTIONS))
+        await database.execute(sql(_INSERT, _SPREAD, Parameter(ITEMS, "bigint"), ") AS numbered (n)) AS timed"))
+        await database.execute(sql(_INSERT, _AT_ONE_INSTANT, Parameter(TIED, "bigint"), ") AS numbered (n)"))
+        await database.execute(sql("VACUUM ANALYZE items, collections"))
+        yield database
+
+
+_COLLECTIONS = """INSERT INTO collections
+    (id, content, extent, envelope, first_datetime, last_datetime, first_start, last_end, lag)
+    SELECT 'c' || n, '{}', '{}', ST_MakeEnvelope(-180, -90, 180, 90, 4326),
+        '2014-01-01Z', '2024-01-01Z', '2014-01-01Z', '2024-01-02Z', interval '1 day'
+    FROM generate_series(1, 20) AS numbered (n)"""
+_INSERT = """INSERT INTO items
+    (id, collection, geometry, datetime, start_datetime, end_datetime, properties, content)"""
+_SPREAD = """ SELECT 'i' || n, 1 + n % 19, ST_Expand(ST_SetSRID(ST_Point(n * 7919 % 35900 / 100.0 - 179.5,
+        n * 104729 % 17000 / 100.0 - 85), 4326), 0.4), at, at, at + interval '1 day', '{}', ''
+    FROM (SELECT n, timestamptz '2014-01-01Z' + n * 7919 % 3600 * interval '1 day' + n * interval '1 second' AS at
+    FROM generate_series(1, """
+_AT_ONE_INSTANT = """ SELECT 'tied' || n, 20, ST_Expand(ST_SetSRID(ST_Point(n % 300 / 10.0, n % 290 / 10.0), 4326), 0.4),
+        '2020-01-01Z', '2020-01-01Z', '2020-01-01Z', '{}', ''
+    FROM generate_series(1, """
+
+
+EVERYWHERE = [-180, -90, 180, 90]
+WIDE = [-30, -20, 60, 50]
+TRIANGLE = {"type": "Polygon", "coordinates": [[[0, 0], [60, 0], [30, 50], [0, 0]]]}
+DEEP = Position(datetime(2016, 5, 5, tzinfo=UTC), 1 << 27, "i5", 3)
+IN_TIE = Position(datetime(2020, 1, 1, tzinfo=UTC), 1 << 27, "tied5", 20)
+SEEKS = [None, *(Seek(place, backward) for place in (DEEP, IN_TIE) for backward in (False, True))]
+
+SPACE, COLLECTION, TIME = "items_space_time", "items_collection_time", "items_time"
+CASES = [
+    ({"bbox": [10, 40, 20, 50]}, SPACE, 20),
+    ({"bbox": WIDE, "collections": ["c3"]}, SPACE, 1),
+    ({"bbox": EVERYWHERE, "collections": ["c3"]}, SPACE, 1),
+    ({"bbox": EVERYWHERE}, SPACE, 20),
+    ({"bbox": [170, -40, -170, 40], "collections": ["c3"]}, SPACE, 2),
+    ({"intersects": TRIANGLE, "collections": ["c3", "c4"]}, SPACE, 2),
+    ({"bbox": WIDE, "collections": ["c3"], "datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, SPACE, 1),
+    ({"bbox": EVERYWHERE, "collections": ["c20"]}, SPACE, 1),
+    ({}, TIME, 1),
+    ({"datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, TIME, 1),
+    ({"collections": ["c3"]}, COLLECTION, 1),
+    ({"collections": ["c3", "c5", "c20"]}, COLLECTION, 3),
+    ({"collections": ["c3"], "datetime": "../2018-01-01T00:00:00Z"}, COLLECTION, 1),
+]
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("seek", SEEKS, ids=["first", "next", "prev", "next-in-tie", "prev-in-tie"])
+@pytest.mark.parametrize(("body", "index", "streams"), CASES, ids=lambda value: str(value)[:60])
+async def test_search_follows_the_page(
+    large: Database, body: Plan, index: str, streams: int, seek: Seek | None, generic: bool
+) -> None:
+    search = Search.from_body(orjson.dumps(body))
+    if seek is not None:
+        search = search.behind(seek)
+    plan = await explain(large, statements.items.page(search, PAGE + 1), generic)
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items"]
+    assert scans
+    assert {node["Node Type"] for node in scans} == {"Index Scan"}
+    assert {node["Index Name"] for node in scans} == {index}
+    # A token's own instant is a stream of its own. A page and its end, for each of them, and what a filter drops.
+    read = sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
+    assert read <= 3 * streams * (PAGE + 1) * (1 if seek is None else 2)
+
+
+async def test_items_by_id_and_by_ids_use_the_primary_key(large: Database) -> None:
+    for query in (statements.items.one("c3", "i5"), statements.items.page(Search(ids=("i5", "i77", "nothing")), 11)):
+        plan = await explain(large, query, generic=True)
+        assert [n["Index Name"] for n in nodes(plan) if n.get("Relation Name") == "items"] == ["items_pkey"]
+
+
+async def explain(database: Database, query: Fragment, generic: bool) -> Plan:
+    """The plan as a prepared statement gets it: one for its values, or the generic one of its later runs."""
+    text, values = query.render()
+    parameters = {part for part in query.parts if isinstance(part, Parameter)}
+    types = [next(p.type for p in parameters if p.value is value) for value in values]
+    as_text = ", ".join(f"quote_nullable(${n}::{type_}::text)" for n, type_ in enumerate(types, start=1))
+    async with database.pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan")
+        literals = await connection.fetchval(f"SELECT array_to_string(ARRAY[{as_text}], ', ')", *values)
+        await connection.execute(f"PREPARE examined AS {text}")
+        try:
+            rows = await connection.fetchval(
+                f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) EXECUTE examined ({literals})"
+            )
+        finally:
+            await connection.execute("DEALLOCATE examined")
+    plan: Plan = orjson.loads(rows)[0]["Plan"]
+    return plan
+
+
+def nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
