@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -27,11 +28,11 @@ from rich.progress import (
 from rich.text import Text
 
 from app import demo as demo_catalogue
-from app import doctor as checks
 from app.bulk.load import Loader, OnError, Report, Stopped
 from app.bulk.readers import Entry, entries, entries_of_lines
 from app.database import embedded, schema
 from app.database.pool import Database
+from app.demo import rasters
 from app.errors import SetupError, UpesiError
 from app.settings import Settings
 from app.sql.loading import Mode
@@ -124,6 +125,8 @@ def migrate() -> None:
 @app.command()
 def doctor() -> None:
     """Say what is found, in which state it is, and what to do about each problem."""
+    from app import doctor as checks  # It needs the tables as SQLAlchemy has them, which the other commands do not.
+
     healthy = True
     for finding in checks.findings(Settings()):
         healthy &= finding.remedy is None
@@ -142,7 +145,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> N
     with _ready_database(settings) as url:
         static = settings.data_dir / "static"
         with _out.status("Writing the rasters of the demo …"):
-            demo_catalogue.write_rasters(static)
+            rasters.write(static / rasters.ID)
         report = asyncio.run(_load_demo(url))
         _out.print(f"The demo catalogue is there: {report.items} items new, {report.unchanged} as they were.")
         os.environ["UPESI_STATIC_DIR"] = str(static)
@@ -151,12 +154,12 @@ def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> N
 
 
 def _introduce(url: str) -> None:
+    uvx = Path(sys.executable).with_name("uvx")
     _out.print(
         f"\n[bold]Upesi is at {url}[/] (Ctrl-C stops it). Three things to try:\n\n"
         f"  curl '{url}/search?bbox=5,45,15,55&limit=1'\n"
-        f"  open {url}/docs in a browser\n"
-        f'  .venv/bin/python -c "from pystac_client import Client; '
-        f"print(len(list(Client.open('{url}').search(collections=['demo-cogs']).items())), 'scenes')\"\n",
+        f"  {uvx if uvx.exists() else 'uvx'} --from pystac-client stac-client search {url} -c demo-cogs\n"
+        f"  {url}/docs in a browser\n",
         soft_wrap=True,
     )
 
@@ -175,10 +178,11 @@ def _database(settings: Settings) -> Iterator[str]:
 def _ready_database(settings: Settings) -> Iterator[str]:
     """A database with the schema of this version: the embedded one is brought there, another is only checked."""
     with _database(settings) as url:
-        if settings.database_url is None:
+        found = asyncio.run(schema.revision(url))
+        if settings.database_url is None and (found is None or found < schema.newest_revision()):
             schema.migrate(url)
         else:
-            asyncio.run(schema.check(url))
+            schema.check(found)
         yield url
 
 
@@ -219,8 +223,9 @@ async def _load_demo(url: str) -> Report:
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
         loader = Loader(database, "upsert", "stop", _print_refusal)
         with _progress(loader.report) as progress:
-            documents = progress.track(demo_catalogue.documents(), demo_catalogue.COUNT, description="demo")
-            await loader.load(Entry(document["id"], document) for document in documents)
+            documents = chain(demo_catalogue.collections(), demo_catalogue.items())
+            found = progress.track(documents, demo_catalogue.COUNT, description="demo catalogue")
+            await loader.load(Entry(document["id"], document) for document in found)
         await loader.finish()
     return loader.report
 

@@ -22,9 +22,7 @@ class Settings(BaseSettings):
 
     database_url: Annotated[
         str | None,
-        Field(
-            description="A PostGIS database; without it the embedded cluster is used", pattern="^postgres(ql)?://"
-        ),
+        Field(description="A PostGIS database; without it the embedded cluster is used", pattern="^postgres(ql)?://"),
     ] = None
     data_dir: Annotated[Path, Field(description="Folder of the embedded cluster and of the demo's files")] = Field(
         default_factory=default_data_dir

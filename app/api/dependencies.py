@@ -1,5 +1,9 @@
-"""What the routes ask for, by name."""
+"""What the routes ask for, by name.
 
+Two dependencies a route at most: each one costs as much time as finding an item.
+"""
+
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -19,31 +23,36 @@ from app.stac.search import (
 from app.stopwatch import Stopwatch
 
 
-async def _catalog(request: Request) -> Catalog:
-    catalog: Catalog = request.app.state.catalog
-    return catalog
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every answer needs: whom to ask, what the links begin with (no closing slash), and the time taken."""
+
+    catalog: Catalog
+    settings: Settings
+    base: str
+    watch: Stopwatch
 
 
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
-
-
-SettingsDep = Annotated[Settings, Depends(_settings)]
-
-
-async def _base_url(request: Request, settings: SettingsDep) -> str:
+async def _context(request: Request) -> Context:
+    watch = Stopwatch()
+    state = request.app.state
+    settings: Settings = state.settings
     if settings.public_url is not None:
-        return settings.public_url.rstrip("/")
-    return base_url(request.scope["scheme"], request.headers, settings.root_path, settings.trust_proxy)
+        base = settings.public_url.rstrip("/")
+    else:
+        base = base_url(request.scope["scheme"], request.headers, settings.root_path, settings.trust_proxy)
+    return Context(state.catalog, settings, base, watch)
 
 
-async def _watch() -> Stopwatch:
-    return Stopwatch()
+async def _context_of_plain(request: Request) -> Context:
+    _query(request, frozenset())
+    return await _context(request)
 
 
-def query_parameters(request: Request, known: frozenset[str]) -> dict[str, str]:
+def _query(request: Request, known: frozenset[str]) -> dict[str, str]:
     """The query string, each parameter known and given once. Raises InvalidRequest."""
+    if not request.scope["query_string"]:
+        return {}
     pairs = request.query_params.multi_items()
     query = dict(pairs)
     check_known(query, known)
@@ -53,45 +62,47 @@ def query_parameters(request: Request, known: frozenset[str]) -> dict[str, str]:
     return query
 
 
-async def _no_parameters(request: Request) -> None:
-    query_parameters(request, frozenset())
-
-
 async def _query_search(request: Request) -> Search:
-    return Search.from_query(query_parameters(request, SEARCH_PARAMETERS))
+    return Search.from_query(_query(request, SEARCH_PARAMETERS))
 
 
 async def _items_search(request: Request, collection_id: str) -> Search:
-    return Search.from_query(query_parameters(request, ITEMS_PARAMETERS), collection_id)
+    return Search.from_query(_query(request, ITEMS_PARAMETERS), collection_id)
 
 
 async def _collection_search(request: Request) -> CollectionSearch:
-    return CollectionSearch.from_query(query_parameters(request, COLLECTIONS_PARAMETERS))
+    return CollectionSearch.from_query(_query(request, COLLECTIONS_PARAMETERS))
 
 
-async def _body(request: Request, settings: SettingsDep) -> bytes:
+@dataclass(frozen=True, slots=True)
+class PostedSearch:
+    """A search and the body it came in, which the links to other pages repeat."""
+
+    search: Search
+    body: bytes
+
+
+async def _posted_search(request: Request) -> PostedSearch:
+    _query(request, frozenset())
+    body = await _body(request)
+    return PostedSearch(Search.from_body(body), body)
+
+
+async def _body(request: Request) -> bytes:
     """The body, as far as the service takes one. Raises TooLarge."""
+    limit = request.app.state.settings.max_body_bytes
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk
-        if len(chunks) > settings.max_body_bytes:
-            raise TooLarge(f"the body is larger than the {settings.max_body_bytes} bytes this service takes", "body")
+        if len(chunks) > limit:
+            raise TooLarge(f"the body is larger than the {limit} bytes this service takes", "body")
     return bytes(chunks)
 
 
-BodyDep = Annotated[bytes, Depends(_body)]
-
-
-async def _body_search(request: Request, body: BodyDep) -> Search:
-    query_parameters(request, frozenset())
-    return Search.from_body(body)
-
-
-CatalogDep = Annotated[Catalog, Depends(_catalog)]
-BaseUrlDep = Annotated[str, Depends(_base_url)]
-WatchDep = Annotated[Stopwatch, Depends(_watch)]
-NoParameters = Depends(_no_parameters)
+ContextDep = Annotated[Context, Depends(_context)]
+# The context of a route that takes no query parameters, which refuses any.
+PlainContextDep = Annotated[Context, Depends(_context_of_plain)]
 QuerySearchDep = Annotated[Search, Depends(_query_search)]
-BodySearchDep = Annotated[Search, Depends(_body_search)]
+PostedSearchDep = Annotated[PostedSearch, Depends(_posted_search)]
 ItemsSearchDep = Annotated[Search, Depends(_items_search)]
 CollectionSearchDep = Annotated[CollectionSearch, Depends(_collection_search)]

@@ -6,7 +6,7 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from app.api.dependencies import BaseUrlDep, NoParameters, SettingsDep
+from app.api.dependencies import PlainContextDep
 
 router = APIRouter(include_in_schema=False)
 
@@ -14,11 +14,12 @@ router = APIRouter(include_in_schema=False)
 assets = Mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]))
 
 
-@router.get("/docs", dependencies=[NoParameters])
-async def get_docs(base: BaseUrlDep, settings: SettingsDep) -> HTMLResponse:
+@router.get("/docs")
+async def get_docs(context: PlainContextDep) -> HTMLResponse:
+    base = context.base
     return get_swagger_ui_html(
         openapi_url=f"{base}/api",
-        title=settings.catalog_title,
+        title=context.settings.catalog_title,
         swagger_js_url=f"{base}/docs/assets/swagger-ui-bundle.js",
         swagger_css_url=f"{base}/docs/assets/swagger-ui.css",
         swagger_favicon_url=f"{base}/docs/assets/favicon.png",

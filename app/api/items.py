@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.api import paths
-from app.api.dependencies import BaseUrlDep, CatalogDep, ItemsSearchDep, NoParameters, WatchDep
+from app.api.dependencies import ContextDep, ItemsSearchDep, PlainContextDep
 from app.api.links import GEOJSON, JSON, collection_url, link, page_links
 from app.api.openapi import ITEM, ITEM_COLLECTION, ITEMS_PARAMETERS
 from app.api.responses import answer, item_body, item_collection, unless_known
@@ -18,39 +18,25 @@ router = APIRouter(tags=["Items"])
     responses=ITEM_COLLECTION,
     openapi_extra=ITEMS_PARAMETERS,
 )
-async def get_items(
-    request: Request,
-    base: BaseUrlDep,
-    collection_id: str,
-    search: ItemsSearchDep,
-    catalog: CatalogDep,
-    watch: WatchDep,
-) -> Response:
-    watch.lap("parse")
-    page = await catalog.items(collection_id, search, watch)
+async def get_items(request: Request, context: ContextDep, collection_id: str, search: ItemsSearchDep) -> Response:
+    context.watch.lap("parse")
+    page = await context.catalog.items(collection_id, search, context.watch)
     query = request.url.query
-    collection = collection_url(base, collection_id)
+    collection = collection_url(context.base, collection_id)
     url = f"{collection}/items"
     links = [
         link("self", f"{url}?{query}" if query else url, GEOJSON),
         link("collection", collection, JSON),
         link("parent", collection, JSON),
-        link("root", base + "/", JSON),
+        link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return answer(item_collection(base, page.items, links), GEOJSON, watch)
+    return answer(item_collection(context.base, page.items, links), GEOJSON, context.watch)
 
 
-@router.get(
-    paths.ITEM,
-    summary="One item",
-    responses=ITEM,
-    dependencies=[NoParameters],
-)
-async def get_item(
-    request: Request, base: BaseUrlDep, collection_id: str, item_id: str, catalog: CatalogDep, watch: WatchDep
-) -> Response:
-    watch.lap("parse")
-    item = await catalog.item(collection_id, item_id)
-    watch.lap("db")
-    return unless_known(request, item_body(base, item), GEOJSON, watch, item.content)
+@router.get(paths.ITEM, summary="One item", responses=ITEM)
+async def get_item(request: Request, context: PlainContextDep, collection_id: str, item_id: str) -> Response:
+    context.watch.lap("parse")
+    item = await context.catalog.item(collection_id, item_id)
+    context.watch.lap("db")
+    return unless_known(request, item_body(context.base, item), GEOJSON, context.watch, item.content)

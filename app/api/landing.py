@@ -3,17 +3,18 @@
 from fastapi import APIRouter, Request, Response
 
 from app.api import openapi
-from app.api.dependencies import BaseUrlDep, NoParameters, SettingsDep, WatchDep
+from app.api.dependencies import PlainContextDep
 from app.api.links import GEOJSON, HTML, JSON, OPENAPI, link
 from app.api.openapi import CONFORMS, LANDING
 from app.api.responses import answer, json_answer
 from app.stac.conformance import CONFORMANCE
 
-router = APIRouter(tags=["Core"], dependencies=[NoParameters])
+router = APIRouter(tags=["Core"])
 
 
 @router.get("/", summary="The landing page", responses=LANDING)
-async def get_landing(base: BaseUrlDep, settings: SettingsDep, watch: WatchDep) -> Response:
+async def get_landing(context: PlainContextDep) -> Response:
+    base, settings = context.base, context.settings
     root = base + "/"
     landing = {
         "type": "Catalog",
@@ -33,14 +34,14 @@ async def get_landing(base: BaseUrlDep, settings: SettingsDep, watch: WatchDep) 
             link("service-doc", f"{base}/docs", HTML, title="Interactive documentation"),
         ],
     }
-    return json_answer(landing, watch)
+    return json_answer(landing, context.watch)
 
 
 @router.get("/conformance", summary="What this service conforms to", responses=CONFORMS)
-async def get_conformance(watch: WatchDep) -> Response:
-    return json_answer({"conformsTo": list(CONFORMANCE.values())}, watch)
+async def get_conformance(context: PlainContextDep) -> Response:
+    return json_answer({"conformsTo": list(CONFORMANCE.values())}, context.watch)
 
 
 @router.get("/api", include_in_schema=False)
-async def get_api(request: Request, base: BaseUrlDep, watch: WatchDep) -> Response:
-    return answer(openapi.document(request.app, base), OPENAPI, watch)
+async def get_api(request: Request, context: PlainContextDep) -> Response:
+    return answer(openapi.document(request.app, context.base), OPENAPI, context.watch)

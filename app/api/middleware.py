@@ -7,7 +7,7 @@ import zstandard
 from isal import isal_zlib
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -37,7 +37,7 @@ class Methods:
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "HEAD":
+        if scope["type"] == "http" and scope["method"] == "HEAD" and not self._has_files(scope):
             await self._app({**scope, "method": "GET"}, receive, _without_body(send))
         elif (
             scope["type"] == "http"
@@ -47,6 +47,10 @@ class Methods:
             await Response(status_code=204, headers={"Allow": ", ".join(sorted(allowed))})(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _has_files(self, scope: Scope) -> bool:
+        """Whether files are served there, which answer HEAD themselves and without being read."""
+        return any(isinstance(route, Mount) and route.matches(scope)[0] != Match.NONE for route in self._routes)
 
 
 def allowed_methods(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
@@ -89,7 +93,7 @@ class _Compressor:
         self._start: Message | None = None
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and _is_text(Headers(raw=message["headers"])):
+        if message["type"] == "http.response.start" and _is_whole_text(message):
             self._start = message
             return
         if self._start is not None and message["type"] == "http.response.body":
@@ -133,6 +137,9 @@ def _choose(accepted: str) -> str | None:
     return next((name for name in _ENCODERS if weights.get(name, weights.get("*", False))), None)
 
 
-def _is_text(headers: Headers) -> bool:
+def _is_whole_text(start: Message) -> bool:
+    """Not a part of a file, whose range counts the bytes as they are stored."""
+    headers = Headers(raw=start["headers"])
     media_type = headers.get("content-type", "")
-    return "content-encoding" not in headers and ("json" in media_type or media_type.startswith("text/"))
+    is_text = "json" in media_type or media_type.startswith("text/")
+    return is_text and start["status"] != 206 and "content-encoding" not in headers

@@ -3,7 +3,7 @@
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import BaseUrlDep, BodyDep, BodySearchDep, CatalogDep, QuerySearchDep, WatchDep
+from app.api.dependencies import ContextDep, PlainContextDep, PostedSearchDep, QuerySearchDep
 from app.api.links import GEOJSON, JSON, Link, link, page_links, post_page_links
 from app.api.openapi import ITEM_COLLECTION, SEARCH_BODY, SEARCH_PARAMETERS
 from app.api.responses import answer, item_collection
@@ -14,32 +14,28 @@ router = APIRouter(tags=["Item Search"])
 
 
 @router.get("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_PARAMETERS)
-async def get_search(
-    request: Request, base: BaseUrlDep, search: QuerySearchDep, catalog: CatalogDep, watch: WatchDep
-) -> Response:
-    watch.lap("parse")
-    page = await catalog.search(search, watch)
+async def get_search(request: Request, context: ContextDep, search: QuerySearchDep) -> Response:
+    context.watch.lap("parse")
+    page = await context.catalog.search(search, context.watch)
     query = request.url.query
-    url = f"{base}/search"
+    url = f"{context.base}/search"
     links = [
         link("self", f"{url}?{query}" if query else url, GEOJSON),
-        link("root", base + "/", JSON),
+        link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return answer(item_collection(base, page.items, links), GEOJSON, watch)
+    return answer(item_collection(context.base, page.items, links), GEOJSON, context.watch)
 
 
 @router.post("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_BODY)
-async def post_search(
-    base: BaseUrlDep, body: BodyDep, search: BodySearchDep, catalog: CatalogDep, watch: WatchDep
-) -> Response:
-    watch.lap("parse")
-    page = await catalog.search(search, watch)
-    url = f"{base}/search"
-    links: list[Link] = [link("self", url, GEOJSON), link("root", base + "/", JSON)]
+async def post_search(context: PlainContextDep, posted: PostedSearchDep) -> Response:
+    context.watch.lap("parse")
+    page = await context.catalog.search(posted.search, context.watch)
+    url = f"{context.base}/search"
+    links: list[Link] = [link("self", url, GEOJSON), link("root", context.base + "/", JSON)]
     if page.next or page.previous:
-        links += post_page_links(url, orjson.loads(body or b"{}"), tokens(search, page))
-    return answer(item_collection(base, page.items, links), GEOJSON, watch)
+        links += post_page_links(url, orjson.loads(posted.body or b"{}"), tokens(posted.search, page))
+    return answer(item_collection(context.base, page.items, links), GEOJSON, context.watch)
 
 
 def tokens(search: Search, page: ItemPage) -> dict[str, str | None]:

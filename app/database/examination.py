@@ -37,7 +37,7 @@ async def examine(url: str) -> Examination:
 async def _examine(connection: asyncpg.Connection, revision: str | None) -> Examination:
     version = connection.get_server_version()
     postgis = await connection.fetchval("SELECT extversion FROM pg_extension WHERE extname = 'postgis'")
-    valid: dict[str, bool] = {name: is_valid for name, is_valid in await connection.fetch(_INDEXES)}
+    valid: dict[str, bool] = {row["relname"]: row["indisvalid"] for row in await connection.fetch(_INDEXES)}
     wanted = sorted(str(index.name) for table in metadata.tables.values() for index in table.indexes)
     return Examination(
         postgresql=(version.major, version.minor),

@@ -3,29 +3,26 @@
 from importlib.resources import files
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from app.errors import SetupError
 
 
-def _config(url: str | None = None) -> Config:
+def migrate(url: str) -> None:
+    """Bring the database at `url` up to the newest revision. Safe to repeat, and to run from several places at once."""
+    # Alembic and SQLAlchemy take most of a second to import, and a service that starts needs them once in its life.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config(attributes={"url": url})
     # `%` is special in Alembic's configuration.
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
-    return config
-
-
-def migrate(url: str) -> None:
-    """Bring the database at `url` up to the newest revision. Safe to repeat, and to run from several places at once."""
-    command.upgrade(_config(url), "head")
+    command.upgrade(config, "head")
 
 
 def newest_revision() -> str:
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+    """The files of the migrations begin with their revisions, which are numbered."""
+    names = (path.name for path in files("migrations").joinpath("versions").iterdir())
+    return max(name.partition("_")[0] for name in names if name.endswith(".py"))
 
 
 async def revision(url: str) -> str | None:
@@ -43,12 +40,12 @@ async def revision(url: str) -> str | None:
     return found
 
 
-async def check(url: str) -> None:
-    """Raises SetupError for a schema that this version does not know, with what to run."""
-    found, wanted = await revision(url), newest_revision()
-    if found == wanted:
-        return
-    if found is None or found < wanted:
-        state = "has no schema" if found is None else f"is at revision {found}, and this version wants {wanted}"
-        raise SetupError(f"the database {state}: run `upesi migrate`")
-    raise SetupError(f"the database is at revision {found}, which is newer than this version of Upesi: update Upesi")
+def check(found: str | None) -> None:
+    """Raises SetupError for a revision that this version does not know, with what to run."""
+    wanted = newest_revision()
+    if found is None:
+        raise SetupError("the database has no schema: run `upesi migrate`")
+    if found < wanted:
+        raise SetupError(f"the database is at revision {found}, and this version wants {wanted}: run `upesi migrate`")
+    if found > wanted:
+        raise SetupError(f"the database is at revision {found}, newer than this version knows: update Upesi")

@@ -213,5 +213,5 @@ async def test_pages_hold_what_the_oracle_finds(loaded: Catalog, query: Query, l
     ids=["all", "world", "place", "collections"],
 )
 async def test_ties_between_pages(loaded: Catalog, query: Query, limit: int) -> None:
-    """With pages of one item every tie falls between two pages; a first page of 10 at one place reaches 300 years back."""
+    """With pages of one item ties fall between pages; a first page of 10 at one place goes 300 years back."""
     assert await walk(loaded, query, limit) == expected(query, ITEMS)

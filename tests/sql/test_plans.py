@@ -48,7 +48,8 @@ _SPREAD = """ SELECT 'i' || n, 1 + n % 19, ST_Expand(ST_SetSRID(ST_Point(n * 791
         n * 104729 % 17000 / 100.0 - 85), 4326), 0.4), at, at, at + interval '1 day', '{}', ''
     FROM (SELECT n, timestamptz '2014-01-01Z' + n * 7919 % 3600 * interval '1 day' + n * interval '1 second' AS at
     FROM generate_series(1, """
-_AT_ONE_INSTANT = """ SELECT 'tied' || n, 20, ST_Expand(ST_SetSRID(ST_Point(n % 300 / 10.0, n % 290 / 10.0), 4326), 0.4),
+_AT_ONE_INSTANT = """ SELECT 'tied' || n, 20,
+        ST_Expand(ST_SetSRID(ST_Point(n % 300 / 10.0, n % 290 / 10.0), 4326), 0.4),
         '2020-01-01Z', '2020-01-01Z', '2020-01-01Z', '{}', ''
     FROM generate_series(1, """
 
