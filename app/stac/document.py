@@ -18,7 +18,7 @@ def parse(text: bytes) -> Any:
     """Raises InvalidDocument where the text is not JSON."""
     try:
         return exact(text, orjson.loads(text))
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise InvalidDocument(f"is not JSON: {error}") from None
 
 

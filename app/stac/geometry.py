@@ -4,6 +4,7 @@ import math
 import struct
 from collections.abc import Sequence
 from typing import Any
+from warnings import catch_warnings
 
 import orjson
 import shapely
@@ -24,13 +25,27 @@ def geometry_ewkb(geometry: object) -> bytes:
 
 
 def read_geometry(geometry: object) -> BaseGeometry:
+    """The same points of the plane, in a form that PostGIS never fails on.
+
+    It does on some invalid polygons and on collections whose members overlap, and PostGIS 3.3 crashes on a point and
+    a MultiPolygon with an empty member: one such item would break all searches around it. So a ring that crosses
+    itself is split into the areas it goes round, empty members are left out, and a collection's members are united.
+    """
     try:
-        _GEOMETRY.validate_python(geometry)
+        with catch_warnings(action="ignore"):  # It finds some collections unwise; they are legal.
+            _GEOMETRY.validate_python(geometry)
     except ValidationError as error:
         raise ValueError(_first_fault(error)) from None
     shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
     if not all(math.isfinite(bound) for bound in shape.bounds) and not shape.is_empty:
         raise ValueError("a coordinate is not a finite number")
+    return _united(shape if shape.is_valid else shapely.make_valid(shape))
+
+
+def _united(shape: BaseGeometry) -> BaseGeometry:
+    mixed = shape.geom_type == "GeometryCollection"
+    if mixed or (shape.geom_type.startswith("Multi") and shapely.is_empty(shapely.get_parts(shape)).any()):
+        return shapely.unary_union(shape)
     return shape
 
 

@@ -14,6 +14,8 @@ from app.stac.interval import parse_instant
 
 # The relations the server writes itself, whatever an item brings along of where it came from.
 OWNED_LINKS = frozenset({"self", "root", "parent", "collection"})
+# An entry of a btree is a third of a page at most, and holds the sort values too.
+_ID_BYTES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def check_identity(document: dict[str, Any]) -> None:
         raise InvalidDocument(f"stac_version: {version!r} is not STAC 1; pystac migrates older documents")
     if "\0" in document["id"]:
         raise InvalidDocument("id: has a NUL character, which PostgreSQL cannot hold")
+    if len(document["id"].encode()) > _ID_BYTES:
+        raise InvalidDocument(f"id: is longer than the {_ID_BYTES} bytes an index can hold")
 
 
 def _time(properties: dict[str, Any]) -> tuple[datetime, datetime, datetime]:

@@ -1,0 +1,79 @@
+"""Any two geometries that are taken can be compared: PostGIS neither fails nor crashes, and finds what GEOS finds."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.database.fragment import Parameter, sql
+from app.database.pool import Database
+from app.stac.geometry import geometry_ewkb
+from tests.factories import Document, point
+
+pytestmark = pytest.mark.anyio
+
+longitudes = st.sampled_from([-180.0, -105.0, 0.0, 2.5, 180.0])
+latitudes = st.sampled_from([-90.0, 0.0, 40.0, 41.5, 90.0])
+positions = st.tuples(longitudes, latitudes).map(list)
+lines = st.lists(positions, min_size=2, max_size=4)
+rings = st.lists(positions, min_size=3, max_size=6).map(lambda ring: [*ring, ring[0]])
+polygons = st.lists(rings, max_size=2)
+
+
+def of(kind: str, coordinates: st.SearchStrategy[object]) -> st.SearchStrategy[Document]:
+    return coordinates.map(lambda c: {"type": kind, "coordinates": c})
+
+
+simple = st.one_of(
+    of("Point", positions),
+    of("MultiPoint", st.lists(positions, max_size=3)),
+    of("LineString", lines),
+    of("MultiLineString", st.lists(lines, max_size=3)),
+    of("Polygon", polygons),
+    of("MultiPolygon", st.lists(polygons, max_size=3)),
+)
+geometries = st.recursive(
+    simple,
+    lambda inner: st.lists(inner, max_size=3).map(
+        lambda members: {"type": "GeometryCollection", "geometries": members}
+    ),
+    max_leaves=4,
+)
+
+
+@pytest.fixture(scope="module")
+async def opened(database_url: str) -> AsyncIterator[Database]:
+    async with Database.opened(database_url, size=1, query_timeout=60) as database:
+        yield database
+
+
+@given(asked=geometries, stored=st.lists(geometries, min_size=1, max_size=8))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_two_geometries(opened: Database, asked: Document, stored: list[Document]) -> None:
+    shape, others = geometry_ewkb(asked), [geometry_ewkb(geometry) for geometry in stored]
+    assert await intersecting(opened, shape, others) == [
+        bool(shapely.intersects(shapely.from_wkb(shape), shapely.from_wkb(other))) for other in others
+    ]
+
+
+async def test_an_empty_member_beside_points(opened: Database) -> None:
+    """PostGIS 3.3.2 crashes on this pair, were the empty member left in."""
+    triangle = [[[-180, 0], [180, 90], [-180, 90], [-180, 0]]]
+    shape = geometry_ewkb({"type": "MultiPolygon", "coordinates": [triangle, []]})
+    points = [geometry_ewkb(point(0, 39.9)), geometry_ewkb(point(-104.5, 0)), geometry_ewkb(point(-170, 60))]
+    assert await intersecting(opened, shape, points) == [False, False, True]
+
+
+async def intersecting(database: Database, shape: bytes, others: list[bytes]) -> list[bool]:
+    rows = await database.fetch(
+        sql(
+            "SELECT ST_Intersects(other, ",
+            Parameter(shape, "geometry"),
+            ") FROM unnest(",
+            Parameter(others, "geometry[]"),
+            ") WITH ORDINALITY AS stored (other, place) ORDER BY place",
+        )
+    )
+    return [row[0] for row in rows]

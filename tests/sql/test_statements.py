@@ -1,0 +1,184 @@
+"""Which statement a search becomes, and that its text is made of the code's own words alone."""
+
+import inspect
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import app.sql
+from app import sql
+from app.database.fragment import Fragment, Parameter
+from app.sql import keyset
+from app.stac.collection import CheckedCollection
+from app.stac.paging import Position, Seek
+from app.stac.search import CollectionSearch, Search
+from tests.factories import Document, box, point
+
+DAY = "2024-01-01T00:00:00Z"
+SEEK = Seek(Position(datetime(2024, 1, 1, tzinfo=UTC), 5, "item", 2), backward=False)
+BACK = Seek(SEEK.position, backward=True)
+
+SHAPES = IDS, SPACE, COLLECTIONS, TIME = (
+    "WHERE i.id = ANY(",
+    "AS area (shape) CROSS JOIN",
+    "FROM collections c CROSS JOIN LATERAL (SELECT",
+    "AS p JOIN collections c",
+)
+TWO_TIMES, FOUR_TIMES = ["timestamptz"] * 2, ["timestamptz"] * 4
+PLACE = ["timestamptz", "int", "text", "int"]
+STRETCHES = ["geometry[]", "timestamptz[]", "timestamptz[]", "int[]", "int[]"]
+
+
+def search_of(body: Document, seek: Seek | None = None) -> Search:
+    search = Search.from_body(orjson.dumps(body))
+    return search if seek is None else search.behind(seek)
+
+
+@pytest.mark.parametrize(
+    ("body", "shape", "types"),
+    [
+        ({}, TIME, [*PLACE, "int"]),
+        ({"limit": 3}, TIME, [*PLACE, "int"]),
+        ({"datetime": DAY}, TIME, [*PLACE, *FOUR_TIMES, "int"]),
+        ({"datetime": f"{DAY}/.."}, TIME, [*PLACE, *TWO_TIMES, "int"]),
+        ({"collections": ["a"]}, COLLECTIONS, [*PLACE, "int", "text[]", "int"]),
+        ({"collections": ["a"], "datetime": f"../{DAY}"}, COLLECTIONS, [*TWO_TIMES, *PLACE, "int", "text[]", "int"]),
+        ({"bbox": [0, 0, 1, 1]}, SPACE, [*STRETCHES, *PLACE, "int", "int"]),
+        ({"bbox": [170, 0, -170, 1]}, SPACE, [*STRETCHES, *PLACE, "int", "int"]),
+        ({"intersects": point(1, 2)}, SPACE, [*STRETCHES, *PLACE, "int", "int"]),
+        ({"intersects": point(1, 2), "collections": ["a"]}, SPACE, [*STRETCHES, *PLACE, "int", "text[]", "int"]),
+        ({"ids": ["x"]}, IDS, ["text[]", *PLACE, "int"]),
+        (
+            {"ids": ["x"], "collections": ["a"], "bbox": [0, 0, 1, 1]},
+            IDS,
+            ["text[]", "text[]", "geometry[]", *PLACE, "int"],
+        ),
+    ],
+    ids=str,
+)
+def test_shape_of_a_search(body: Document, shape: str, types: list[str]) -> None:
+    text, _ = sql.items.page(search_of(body), 11).render()
+    assert [known for known in SHAPES if known in text] == [shape]
+    assert re.findall(r"\$\d+::(\w+(?:\[\])?)", text) == types
+
+
+ALIKE: list[tuple[Document, Document]] = [
+    ({}, {"limit": 1000}),
+    ({"datetime": DAY}, {"datetime": "1999-01-01T00:00:00Z/2001-01-01T00:00:00.5Z"}),
+    ({"collections": ["a"]}, {"collections": ["b", "c'", 'd"$1']}),
+    ({"ids": ["a"]}, {"ids": [str(number) for number in range(500)]}),
+    ({"bbox": [0, 0, 1, 1]}, {"bbox": [170, -10, -170, 10]}),
+    ({"bbox": [0, 0, 0, 0]}, {"intersects": box(0, 0, 5, 5)}),
+    ({"bbox": [0, 0, 1, 1], "ids": ["a"]}, {"intersects": point(0, 0), "ids": ["b", "c"]}),
+]
+
+
+@pytest.mark.parametrize("seek", [None, SEEK, BACK], ids=["first", "next", "previous"])
+@pytest.mark.parametrize(("one", "other"), ALIKE, ids=str)
+def test_other_values_have_the_same_text(one: Document, other: Document, seek: Seek | None) -> None:
+    texts = {sql.items.page(search_of(body, seek), rows).render()[0] for body, rows in ((one, 11), (other, 1001))}
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("body", [body for pair in ALIKE for body in pair], ids=str)
+def test_next_page_has_the_text_of_the_first(body: Document) -> None:
+    first, second, back = (sql.items.page(search_of(body, seek), 11).render()[0] for seek in (None, SEEK, BACK))
+    assert first == second != back
+
+
+# Nothing of the code's own text looks like these.
+markers = st.from_regex(r"§[0-9a-z'\"$;%\\-]{6}", fullmatch=True)
+times = st.sampled_from(
+    ["1771-03-04T05:06:07.123457Z", "1771-03-04T05:06:07.123457Z/..", "../1771-03-04T05:06:07.123457Z"]
+)
+numbers = st.sampled_from([71.317, -23.7719])
+bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "collections": st.lists(markers, min_size=1, max_size=3),
+        "ids": st.lists(markers, min_size=1, max_size=3),
+        "datetime": times,
+        "intersects": st.builds(point, numbers, numbers),
+    },
+)
+seeks = st.none() | st.builds(
+    Seek,
+    st.builds(Position, st.just(datetime(1771, 3, 4, tzinfo=UTC)), st.just(7_131_719), markers, st.just(23_771_931)),
+    st.booleans(),
+)
+
+
+@given(bodies, seeks)
+def test_no_value_of_a_search_is_in_the_text(body: dict[str, Any], seek: Seek | None) -> None:
+    text, values = sql.items.page(search_of(body, seek), 7_777_777).render()
+    for trace in ("§", "1771", "71.317", "23.77", "7131719", "23771931", "7777777", "\\x", "POINT"):
+        assert trace not in text
+    assert values.count(7_777_777) >= 1
+    assert {int(number) for number in re.findall(r"\$(\d+)::", text)} == set(range(1, len(values) + 1))
+
+
+MARK = "§'; DROP TABLE items"
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (sql.items.one(MARK, MARK), [MARK, MARK]),
+        (sql.collections.one(MARK), [MARK]),
+        (sql.collections.exists(MARK), [MARK]),
+        (sql.collections.page(CollectionSearch(), 7), [7]),
+        (sql.collections.page(CollectionSearch(after=MARK), 7), [MARK, 7]),
+        (sql.collections.page(CollectionSearch(after=MARK, backward=True), 7), [MARK, 7]),
+        (sql.loading.keys([MARK]), [[MARK]]),
+        (sql.loading.newest_dictionaries([7]), [[7]]),
+        (sql.loading.add_dictionary(7, b"content"), [7, b"content"]),
+        (sql.loading.store_collection(CheckedCollection(MARK, b"c", b"e"), "insert"), [MARK, b"c", b"e"]),
+        (sql.loading.store_collection(CheckedCollection(MARK, b"c", b"e"), "upsert"), [MARK, b"c", b"e"]),
+        (sql.loading.stage(), []),
+        (sql.loading.store_staged("insert"), []),
+        (sql.loading.analyze(), []),
+    ],
+    ids=lambda value: " ".join(value.render()[0].split()[:4]) if isinstance(value, Fragment) else "",
+)
+def test_other_statements_carry_their_values_apart(statement: Fragment, values: list[object]) -> None:
+    text, found = statement.render()
+    assert found == values
+    assert "§" not in text
+
+
+@pytest.mark.parametrize("seek", [None, SEEK, BACK])
+def test_row_comparison_follows_the_order(seek: Seek | None) -> None:
+    order = keyset.Order.of(seek)
+    assert order.descending == (seek is not BACK)
+    way, sign = ("DESC", "<") if order.descending else ("ASC", ">")
+    assert order.by("i").render()[0].count(way) == 4
+    text, values = order.after(seek).render()
+    assert text.startswith(f"(i.datetime, i.tie, i.id, i.collection) {sign} (")
+    assert (values == [*(SEEK.position.datetime, 5, "item", 2)]) == (seek is not None)
+
+
+@pytest.mark.parametrize("instant", [datetime.min, datetime(2024, 1, 1), datetime.max])
+@pytest.mark.parametrize("backward", [False, True])
+def test_stretches_at_the_ends_of_time(instant: datetime, backward: bool) -> None:
+    place = Seek(Position(instant.replace(tzinfo=UTC), 5, "item", 2), backward)
+    parameters = [part.value for part in keyset.Order.of(place).stretches(place).parts if isinstance(part, Parameter)]
+    assert [len(column) for column in parameters if isinstance(column, list)] == [2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("module", [app.sql, sql.items, sql.collections, sql.loading, keyset])
+def test_statements_are_pure(module: ModuleType) -> None:
+    code = inspect.getsource(module).replace("the word `await` does not occur here", "")
+    assert "await" not in code
+    assert "async def" not in code
+
+
+@pytest.mark.parametrize("statement", [sql.items.page, sql.items.one, sql.collections.page, sql.loading.keys])
+def test_statements_are_plain_functions(statement: Callable[..., Fragment]) -> None:
+    assert not inspect.iscoroutinefunction(statement)
