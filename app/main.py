@@ -24,7 +24,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=settings.catalog_description,
         version=version("upesi"),
         lifespan=_lifespan,
-        root_path=settings.root_path,
         openapi_url=None,
         # A redirect would name the host this process sees, not the one a proxy serves.
         redirect_slashes=False,
@@ -42,9 +41,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _wrap(app: FastAPI, settings: Settings) -> None:
     """From the inside out."""
-    app.add_middleware(Methods, routes=app.router.routes)
-    app.add_middleware(Paths)
     app.add_middleware(Compression)
+    app.add_middleware(Methods, routes=app.router.routes)
+    app.add_middleware(Paths, root_path=settings.root_path)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,

@@ -36,7 +36,10 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
     description = descriptions.get(error.status_code, error.detail)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(allowed_methods(request.app.routes, request.scope)))
+        # Below a mount the scope's root is the mount's, and the routes are those of the service.
+        root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+        allowed = allowed_methods(request.app.routes, {**request.scope, "root_path": root})
+        headers["Allow"] = ", ".join(sorted(allowed))
     return JSONResponse(errors.body(code, description), error.status_code, headers)
 
 

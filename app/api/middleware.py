@@ -12,20 +12,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Paths:
-    """Keeps %2F in a path apart from the slashes that separate its segments; `app.api.paths` decodes the rest."""
+    """Knows the prefix that a proxy may leave in a path, and keeps %2F apart from the slashes between segments.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `app.api.paths` decodes the segments.
+    """
+
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
         self._app = app
+        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._root_path:
+            scope = {**scope, "root_path": self._root_path}
         raw: bytes = scope.get("raw_path") or b""
         if b"%" in raw and (b"%2f" in raw.lower() or b"%25" in raw):
             segments = raw.decode("latin-1").split("/")
-            # "!*'()" and the like are left as the static parts of a route are written; an id is decoded again.
-            scope = {
-                **scope,
-                "path": "/".join(quote(unquote(segment), safe="!$&'()*+,;=:@") for segment in segments),
-            }
+            scope = {**scope, "path": "/".join(quote(unquote(segment), safe="") for segment in segments)}
         await self._app(scope, receive, send)
 
 
@@ -80,14 +82,15 @@ class Compression:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        encoding = _choose(Headers(scope=scope).get("accept-encoding", "")) if scope["type"] == "http" else None
-        await self._app(scope, receive, send if encoding is None else _Compressor(encoding, send).send)
+        if scope["type"] == "http":
+            send = _Compressor(_choose(Headers(scope=scope).get("accept-encoding", "")), send).send
+        await self._app(scope, receive, send)
 
 
 class _Compressor:
     """Holds the start of an answer back until its body is there; a body that comes in parts is left as it is."""
 
-    def __init__(self, encoding: str, send: Send) -> None:
+    def __init__(self, encoding: str | None, send: Send) -> None:
         self._encoding = encoding
         self._send = send
         self._start: Message | None = None
@@ -106,11 +109,13 @@ class _Compressor:
         headers = MutableHeaders(raw=start["headers"])
         headers.add_vary_header("Accept-Encoding")
         body = message.get("body", b"")
-        if message.get("more_body") or len(body) < _WORTH_IT:
+        if self._encoding is None or message.get("more_body") or len(body) < _WORTH_IT:
             return message
         packed = _ENCODERS[self._encoding](body)
         headers["Content-Encoding"] = self._encoding
         headers["Content-Length"] = str(len(packed))
+        if etag := headers.get("etag"):
+            headers["ETag"] = f'{etag[:-1]}-{self._encoding}"'
         return {**message, "body": packed}
 
 
@@ -122,19 +127,30 @@ _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def _choose(accepted: str) -> str | None:
-    """The first of our encodings that the client accepts (RFC 9110, 12.5.3)."""
-    if not accepted:
-        return None
+    """Of our encodings the one the client likes best (RFC 9110, 12.5.3). `*` is gzip: who says it may know no other."""
     weights = {}
-    for part in accepted.split(","):
-        name, _, parameters = part.partition(";")
-        weights[name.strip().lower()] = "".join(parameters.split()).lower() not in (
-            "q=0",
-            "q=0.0",
-            "q=0.00",
-            "q=0.000",
-        )
-    return next((name for name in _ENCODERS if weights.get(name, weights.get("*", False))), None)
+    for part in accepted.split(",") if accepted else ():
+        name, _, weight = part.partition(";")
+        weights[name.strip().lower()] = _weight(weight)
+    anything = weights.get("*", 0.0)
+    liked = {"zstd": weights.get("zstd", 0.0), "gzip": weights.get("gzip", anything)}
+    best = max(liked, key=lambda name: liked[name])
+    return best if liked[best] > 0 else None
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    try:
+        return float(value) if name.strip().lower() == "q" else 1.0
+    except ValueError:
+        return 0.0
+
+
+def without_encoding(etag: str) -> str:
+    """The ETag an answer had before it was compressed: each encoding is a representation with a tag of its own."""
+    for encoding in _ENCODERS:
+        etag = etag.removesuffix(f'-{encoding}"') + '"' if etag.endswith(f'-{encoding}"') else etag
+    return etag
 
 
 def _is_whole_text(start: Message) -> bool:

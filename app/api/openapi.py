@@ -86,7 +86,7 @@ def _parameter(name: str) -> dict[str, Any]:
 
 
 SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", "token")
-ITEMS_PARAMETERS = _parameters("bbox", "datetime", "limit", "token")
+ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", "token")
 COLLECTIONS_PARAMETERS = _parameters("limit", "token")
 SEARCH_BODY = {
     "requestBody": {

@@ -8,7 +8,8 @@ from starlette.convertors import Convertor, register_url_convertor
 class SegmentConvertor(Convertor[str]):
     """One segment of the path, decoded after the path is split: an id may have a slash in it, sent as %2F."""
 
-    regex = "[^/]+"
+    # No id has a NUL in it: PostgreSQL cannot hold one, sent as it is or as %00.
+    regex = r"(?:(?!%00)[^/\0])+"
 
     def convert(self, value: str) -> str:
         return unquote(value)

@@ -8,6 +8,7 @@ import orjson
 from fastapi import Request, Response
 
 from app.api.links import JSON, Link, collection_links, item_links
+from app.api.middleware import without_encoding
 from app.catalog import StoredCollection, StoredItem
 from app.stac.document import splice
 from app.stopwatch import Stopwatch
@@ -28,10 +29,13 @@ def json_answer(document: Any, watch: Stopwatch, media_type: str = JSON) -> Resp
 def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatch, content: bytes) -> Response:
     """The body with an ETag of the stored content, or 304 for a client that has it (RFC 9110, 13.1.2)."""
     etag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
-    known = request.headers.get("if-none-match", "")
-    if known.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
-        watch.lap("shape")
-        return Response(status_code=304, headers={"ETag": etag, "Server-Timing": watch.header()})
+    for known in request.headers.get("if-none-match", "").split(","):
+        tag = known.strip().removeprefix("W/")
+        if tag == "*" or without_encoding(tag) == etag:
+            watch.lap("shape")
+            # The tag of the variant the client has, which is the one it would be sent again.
+            headers = {"ETag": etag if tag == "*" else tag, "Vary": "Accept-Encoding", "Server-Timing": watch.header()}
+            return Response(status_code=304, headers=headers)
     return answer(body, media_type, watch, etag)
 
 

@@ -40,7 +40,7 @@ async def _examine(connection: asyncpg.Connection, revision: str | None) -> Exam
     valid: dict[str, bool] = {row["relname"]: row["indisvalid"] for row in await connection.fetch(_INDEXES)}
     wanted = sorted(str(index.name) for table in metadata.tables.values() for index in table.indexes)
     return Examination(
-        postgresql=(version.major, version.minor),
+        postgresql=(version.major, version.micro),  # since version 10 there is no minor one
         postgis=None if postgis is None else tuple(int(part) for part in postgis.split(".")[:2]),
         revision=revision,
         missing=[name for name in wanted if name not in valid] if revision else [],

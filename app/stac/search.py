@@ -19,7 +19,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
 SEARCH_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "intersects", "limit", "token"})
-ITEMS_PARAMETERS = frozenset({"bbox", "datetime", "limit", "token"})
+# `ids` and `collections` are what pystac-client sends to the items of a collection.
+ITEMS_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "limit", "token"})
 COLLECTIONS_PARAMETERS = frozenset({"limit", "token"})
 
 
@@ -77,8 +78,11 @@ class Search:
     def _from_values(cls, values: Mapping[str, Any], collection: str | None = None) -> "Search":
         if "bbox" in values and "intersects" in values:
             raise InvalidRequest("bbox and intersects exclude each other: send one of them", "intersects")
+        collections = _strings(values, "collections")
+        if collection is not None and collection not in (collections or (collection,)):
+            raise InvalidRequest(f"collections: does not contain {collection!r}, the collection asked", "collections")
         search = cls(
-            collections=(collection,) if collection is not None else _strings(values, "collections"),
+            collections=collections if collection is None else (collection,),
             ids=_strings(values, "ids"),
             area=_area(values),
             interval=_optional(values, "datetime", _interval),
@@ -152,6 +156,8 @@ def _interval(value: Any) -> Interval:
 
 
 def _limit(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # As JSON has it, 10.0 is a whole number; and so is one beyond 64 bits.
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{value!r} is not a whole number")
     if value < 1:

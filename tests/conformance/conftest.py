@@ -1,0 +1,81 @@
+"""A real server process, and a catalogue in which the boxes and geometries of the validator find items."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.bulk.load import Loader
+from tests.factories import Document, box, collection, item, load
+
+COLLECTIONS = ["elevation", "optical", "without-items"]
+SECONDS_TO_START = 60.0
+
+
+@pytest.fixture(scope="session")
+def server(database_url: str) -> Iterator[str]:
+    """The URL of the service, as a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", port]
+    environment = {**os.environ, "UPESI_DATABASE_URL": database_url}
+    process = subprocess.Popen(
+        [*command, "--log-level", "warning"], env=environment, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url, process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(url + "/collections").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"the server at {url} did not answer (exit status {process.poll()})")
+
+
+def documents() -> Iterator[Document]:
+    """Items of a day each, in a row from longitude 95 to 106 along the equator, and some at 20, 20."""
+    for name in COLLECTIONS:
+        yield collection(name, title=name.title(), summaries={"platform": ["upesi-1"]})
+    for number in range(60):
+        west, south = (20.0, 20.0) if number % 10 == 0 else (95 + number % 11, -0.5 + number % 3)
+        yield item(
+            f"optical-{number:02}",
+            "optical",
+            geometry=box(west, south, west + 1.5, south + 1.5),
+            properties={"datetime": f"2024-{1 + number // 28:02}-{1 + number % 28:02}T10:00:00.25Z", "title": "Scene"},
+        )
+    for number in range(25):
+        west, south = (20.0, 20.0) if number == 0 else (100 + number % 5, -1.0 + number // 5)
+        period = {"datetime": None, "start_datetime": "2010-12-12T00:00:00Z", "end_datetime": "2015-01-22T00:00:00Z"}
+        yield item(
+            f"elevation-{number:02}", "elevation", geometry=box(west, south, west + 1, south + 1), properties=period
+        )
+
+
+@pytest.fixture
+async def catalogue(server: str, loader: Loader) -> str:
+    """The URL of the server, over the documents above."""
+    await load(loader, *documents())
+    return server

@@ -1,0 +1,81 @@
+"""pystac-client, the client most people have, against a real server."""
+
+from typing import Any
+
+import pystac
+import pytest
+from pystac_client import Client
+
+from tests.conformance.conftest import COLLECTIONS, documents
+from tests.factories import box, point
+
+# The client is synchronous, and the server is another process; the fixtures alone run in an event loop.
+pytestmark = pytest.mark.usefixtures("anyio_backend")
+
+ITEMS = {document["id"]: document for document in documents() if document["type"] == "Feature"}
+OPTICAL = {name for name in ITEMS if name.startswith("optical")}
+AT_20_20 = {"elevation-00", *(f"optical-{number:02}" for number in range(0, 60, 10))}
+SEARCHES: list[tuple[dict[str, Any], set[str]]] = [
+    ({}, set(ITEMS)),
+    ({"limit": 7}, set(ITEMS)),
+    ({"collections": ["optical"], "limit": 11}, OPTICAL),
+    ({"collections": ["without-items"]}, set()),
+    ({"collections": ["optical", "elevation"], "limit": 50}, set(ITEMS)),
+    ({"bbox": [20, 20, 21, 21]}, AT_20_20),
+    ({"bbox": [20, 20, 21, 21], "collections": ["optical"], "limit": 2}, AT_20_20 & OPTICAL),
+    ({"intersects": point(20.5, 20.5), "limit": 3}, AT_20_20),
+    ({"intersects": box(20, 20, 20.1, 20.1), "collections": ["elevation"]}, {"elevation-00"}),
+    ({"ids": ["optical-07", "elevation-03", "nothing"]}, {"optical-07", "elevation-03"}),
+    ({"ids": ["optical-07", "elevation-03"], "collections": ["elevation"]}, {"elevation-03"}),
+    ({"datetime": "2024-01-01T10:00:00.25Z"}, {"optical-00"}),
+    ({"datetime": "2024-01-01/2024-01-03"}, {"optical-00", "optical-01", "optical-02"}),
+    ({"datetime": "2012", "limit": 10}, set(ITEMS) - OPTICAL),
+    ({"datetime": "2024-02-20T00:00:00Z/.."}, {f"optical-{number}" for number in range(47, 60)}),
+    ({"datetime": "../2015-01-22T00:00:00Z", "collections": ["optical"]}, set()),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("parameters", "expected"), SEARCHES)
+def test_a_search_finds_each_item_once(
+    catalogue: str, method: str, parameters: dict[str, Any], expected: set[str]
+) -> None:
+    search = Client.open(catalogue).search(method=method, max_items=None, **parameters)
+    found = [item.id for item in search.items()]
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_max_items_stops_in_the_middle_of_a_page(catalogue: str, method: str) -> None:
+    search = Client.open(catalogue).search(method=method, max_items=15, limit=10)
+    assert [len(list(page["features"])) for page in search.pages_as_dicts()] == [10, 5]
+
+
+def test_every_item_and_collection_is_valid(catalogue: str) -> None:
+    client = Client.open(catalogue)
+    items = list(client.search(limit=50).items_as_dicts())
+    assert len(items) == len(ITEMS)
+    for document in items:
+        pystac.Item.from_dict(document).validate()
+    for collection in client.get_collections():
+        collection.validate()
+
+
+def test_it_walks_from_collections_to_items(catalogue: str) -> None:
+    client = Client.open(catalogue)
+    assert [collection.id for collection in client.get_collections()] == COLLECTIONS
+    optical = client.get_collection("optical")
+    assert optical is not None
+    assert {item.id for item in optical.get_items()} == OPTICAL
+    item = optical.get_item("optical-42")
+    assert item is not None
+    assert item.get_self_href() == f"{catalogue}/collections/optical/items/optical-42"
+    assert optical.get_item("nothing") is None
+
+
+def test_an_item_leads_to_its_collection_and_root(catalogue: str) -> None:
+    (item,) = Client.open(catalogue).search(ids=["optical-42"]).items()
+    collection = item.get_collection()
+    assert collection is not None
+    assert collection.id == "optical"
+    assert pystac.Item.from_file(str(item.get_self_href())).to_dict()["properties"] == item.to_dict()["properties"]
