@@ -73,7 +73,7 @@ class Catalog:
         items = [
             StoredItem(row["collection_id"], row["id"], content) for row, content in zip(kept, contents, strict=True)
         ]
-        return ItemPage(items, *_neighbours(search.seek, kept, more=len(rows) > limit))
+        return ItemPage(items, *_neighbours(search, kept, more=len(rows) > limit))
 
     async def items(self, collection: str, search: Search, watch: Stopwatch) -> ItemPage:
         """One page of a collection's items. Raises NotFound for a collection that does not exist."""
@@ -116,18 +116,18 @@ class Catalog:
         return min(asked or self.default_limit, self.max_limit)
 
 
-def _neighbours(seek: Seek | None, rows: Sequence[Record], more: bool) -> tuple[Seek | None, Seek | None]:
+def _neighbours(search: Search, rows: Sequence[Record], more: bool) -> tuple[Seek | None, Seek | None]:
     """The pages behind and before a page: the one it was reached from is there, the other if there are more rows."""
     if not rows:
         return None, None
-    backward = seek is not None and seek.backward
+    backward = search.seek is not None and search.seek.backward
     behind = Seek(_position(rows[-1]), backward=False) if more or backward else None
-    before = Seek(_position(rows[0]), backward=True) if (more if backward else seek is not None) else None
+    before = Seek(_position(rows[0]), backward=True) if (more if backward else search.seek is not None) else None
     return behind, before
 
 
 def _position(row: Record) -> Position:
-    return Position(row["datetime"], row["tie"], row["id"], row["collection"])
+    return Position(row["datetime"], row["tie"], row["id"], row["collection"], tuple(row.get("keys", ())))
 
 
 def _stored_collection(row: Record) -> StoredCollection:

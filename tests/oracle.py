@@ -19,6 +19,7 @@ class Query:
     bbox: list[float] | None = None
     intersects: Document | None = None
     interval: tuple[datetime | None, datetime | None] | None = None
+    sortby: list[tuple[str, str]] | None = None
 
     def body(self) -> Document:
         body: Document = {
@@ -29,6 +30,8 @@ class Query:
         }
         if self.interval is not None:
             body["datetime"] = "/".join(".." if end is None else end.isoformat() for end in self.interval)
+        if self.sortby is not None:
+            body["sortby"] = [{"field": field, "direction": direction} for field, direction in self.sortby]
         return {name: value for name, value in body.items() if value is not None}
 
 
@@ -36,8 +39,33 @@ def expected(query: Query, documents: list[Document]) -> list[tuple[str, str]]:
     """(collection, id) of all that match, in the order they are served in. `documents` are in the order of loading."""
     keys = {name: key for key, name in enumerate(dict.fromkeys(d["collection"] for d in documents))}
     found = [document for document in documents if matches(query, document)]
-    found.sort(key=lambda d: (_when(d), _tie(d["id"]), d["id"], keys[d["collection"]]), reverse=True)
+    # Oldest first is the order of all results read from its end; any other sorting keeps that order within ties.
+    oldest_first = query.sortby == [("datetime", "asc")]
+    found.sort(key=lambda d: (_when(d), _tie(d["id"]), d["id"], keys[d["collection"]]), reverse=not oldest_first)
+    for field, direction in reversed(query.sortby or [] if not oldest_first else []):
+        for kind in (str, float):
+            found = _sorted(found, field, kind, descending=direction == "desc")
     return [(document["collection"], document["id"]) for document in found]
+
+
+def _sorted(documents: list[Document], field: str, kind: type, descending: bool) -> list[Document]:
+    """Stable, and without a value last, whichever way."""
+    values = {id(document): _value(document, field, kind) for document in documents}
+    known = [document for document in documents if values[id(document)] is not None]
+    unknown = [document for document in documents if values[id(document)] is None]
+    return sorted(known, key=lambda document: values[id(document)], reverse=descending) + unknown
+
+
+def _value(document: Document, field: str, kind: type) -> Any:
+    if field in ("id", "collection"):
+        return document[field] if kind is str else None
+    if field == "datetime":
+        return _when(document) if kind is float else None
+    value = document["properties"].get(field.removeprefix("properties."))
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    number = isinstance(value, int | float)
+    return value if value is not None and number == (kind is float) else None
 
 
 def matches(query: Query, document: Document) -> bool:

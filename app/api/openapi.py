@@ -68,6 +68,10 @@ _VALUES: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "integer", "minimum": 1},
         "Size of a page; more than the service allows is cut to that.",
     ),
+    "sortby": (
+        {"type": "string"},
+        "Fields to sort by, `-` for the other way: `-properties.eo:cloud_cover,id`. Items without a value come last.",
+    ),
     "token": ({"type": "string"}, "Where the page starts: from the `next` or `prev` link of another page."),
 }
 
@@ -85,8 +89,16 @@ def _parameter(name: str) -> dict[str, Any]:
     return described | {"schema": schema} | lists
 
 
-SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", "token")
-ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", "token")
+_SORT_OBJECTS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["field"],
+        "properties": {"field": {"type": "string"}, "direction": {"type": "string", "enum": ["asc", "desc"]}},
+    },
+}
+SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", "sortby", "token")
+ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", "sortby", "token")
 COLLECTIONS_PARAMETERS = _parameters("limit", "token")
 SEARCH_BODY = {
     "requestBody": {
@@ -98,7 +110,8 @@ SEARCH_BODY = {
                     "additionalProperties": False,
                     "properties": {
                         name: schema | {"description": description} for name, (schema, description) in _VALUES.items()
-                    },
+                    }
+                    | {"sortby": _SORT_OBJECTS},
                 }
             }
         },

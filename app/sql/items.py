@@ -1,14 +1,16 @@
 """Statements on items. Pure: a search becomes text and parameters, and nothing is asked here.
 
-A page is found in one of four ways, and each follows the page, not the number of items that match:
-by ids (primary key), through space (GiST index, in the order of time), through collections (btree) and through time
-(btree). docs/architecture.md says why, and tests/sql/test_plans.py holds the plans to it.
+A page is found in one of five ways. Four follow the page, not the number of items that match: by ids (primary key),
+through space (GiST index, in the order of time), through collections (btree) and through time (btree). The fifth sorts
+what matches by other fields. docs/architecture.md says why, and tests/sql/test_plans.py holds the plans to it.
 """
 
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql.keyset import TIE_MAX, Order
+from app.sql.sorting import Sorted
 from app.stac.interval import Interval
 from app.stac.search import Search
+from app.stac.sorting import by_time_alone
 
 # GiST distances of timestamptz are float8 seconds, exact to the microsecond up to 2^32 s (136 years). Longer stretches
 # of time are read in windows of 128 years, each with distances from its own end.
@@ -18,6 +20,8 @@ _ROW = "i.id, i.collection, i.datetime, i.tie, i.content, i.dictionary"
 
 def page(search: Search, rows: int) -> Fragment:
     """The next `rows` items of a search, in the order it is read in (from the other end for the page before)."""
+    if not by_time_alone(search.sortby):
+        return _sorted(search, rows)
     if search.ids is not None:
         return _by_ids(search, rows)
     if search.area is not None:
@@ -36,16 +40,36 @@ def one(collection: str, item_id: str) -> Fragment:
     )
 
 
-def _by_ids(search: Search, rows: int) -> Fragment:
-    order = Order.of(search.seek)
+def _sorted(search: Search, rows: int) -> Fragment:
+    """All that matches, and of it the page: an order without an index. It is the time limit that bounds it."""
+    order = Sorted.of(search.sortby, search.seek)
     return sql(
         "SELECT ",
         _ROW,
-        ", c.id AS collection_id FROM items i JOIN collections c ON c.key = i.collection",
-        " WHERE i.id = ANY(",
-        Parameter(search.ids, "text[]"),
-        ")",
+        ", c.id AS collection_id, ",
+        order.values(),
+        " FROM items i JOIN collections c ON c.key = i.collection WHERE ",
+        order.after(),
         _all_of(
+            _with_ids(search.ids),
+            _in_collections(search.collections),
+            _intersects_any(search.area),
+            _overlaps(search.interval),
+        ),
+        " ",
+        order.by(),
+        _limit(rows),
+    )
+
+
+def _by_ids(search: Search, rows: int) -> Fragment:
+    order = Order.of(search)
+    return sql(
+        "SELECT ",
+        _ROW,
+        ", c.id AS collection_id FROM items i JOIN collections c ON c.key = i.collection WHERE TRUE",
+        _all_of(
+            _with_ids(search.ids),
             _in_collections(search.collections),
             _intersects_any(search.area),
             _overlaps(search.interval),
@@ -63,7 +87,7 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int) -> Fragme
 
     Every key of a stream's order is a distance in the index; WITH TIES keeps it exact where two ids share a `tie`.
     """
-    order = Order.of(search.seek)
+    order = Order.of(search)
     return sql(
         "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection) p.*, c.id AS collection_id FROM collections c",
         " CROSS JOIN unnest(",
@@ -125,7 +149,7 @@ def _windows(order: Order) -> Fragment:
 
 
 def _through_collections(search: Search, collections: tuple[str, ...], rows: int) -> Fragment:
-    order = Order.of(search.seek)
+    order = Order.of(search)
     return sql(
         "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
         "SELECT ",
@@ -144,7 +168,7 @@ def _through_collections(search: Search, collections: tuple[str, ...], rows: int
 
 
 def _through_time(search: Search, rows: int) -> Fragment:
-    order = Order.of(search.seek)
+    order = Order.of(search)
     longest = ("(SELECT max(lag) FROM collections)", "(SELECT max(lead) FROM collections)")
     return sql(
         "SELECT p.*, c.id AS collection_id FROM (SELECT ",
@@ -164,6 +188,10 @@ def _all_of(*conditions: Fragment | None) -> Fragment:
     return sql(*(sql(" AND ", condition) for condition in conditions if condition is not None))
 
 
+def _with_ids(ids: tuple[str, ...] | None) -> Fragment | None:
+    return None if ids is None else sql("i.id = ANY(", Parameter(ids, "text[]"), ")")
+
+
 def _in_collections(collections: tuple[str, ...] | None) -> Fragment:
     if collections is None:
         return sql("TRUE")
@@ -173,11 +201,11 @@ def _in_collections(collections: tuple[str, ...] | None) -> Fragment:
 def _intersects_any(area: tuple[bytes, ...] | None) -> Fragment | None:
     if area is None:
         return None
-    return sql(
-        "EXISTS (SELECT FROM unnest(",
-        Parameter(area, "geometry[]"),
-        ") AS area (shape) WHERE i.geometry && area.shape AND ST_Intersects(i.geometry, area.shape))",
-    )
+    return sql("(", join(" OR ", (_intersects(Parameter(part, "geometry")) for part in area)), ")")
+
+
+def _intersects(part: Parameter) -> Fragment:
+    return sql("i.geometry && ", part, " AND ST_Intersects(i.geometry, ", part, ")")
 
 
 def _overlaps(interval: Interval | None) -> Fragment | None:

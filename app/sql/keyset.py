@@ -1,7 +1,8 @@
 """The order of results, and what lies behind a token in it.
 
-The order is total: `(datetime, tie, id, collection)`, newest first; the page before a token is the same order read
-from the other end. A place in the order is a row of values, compared as a row, so that depth costs nothing.
+The order is total: `(datetime, tie, id, collection)`, newest first. Oldest first, and the page before a token, are the
+same order read from the other end.
+A place in it is a row of values, compared as a row, so that depth costs nothing.
 """
 
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 from app.database.fragment import Fragment, Parameter, sql
 from app.stac.paging import Position, Seek
+from app.stac.search import Search
 
 _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 TIE_MAX = (1 << 28) - 1
+# In front of all rows, read one way and the other.
 _FRONT = Position(_LATEST, TIE_MAX + 1, "", 0)
+_BACK = Position(_EARLIEST, -1, "", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,11 @@ class Order:
     descending: bool
 
     @classmethod
-    def of(cls, seek: Seek | None) -> "Order":
-        return cls(descending=seek is None or not seek.backward)
+    def of(cls, search: Search) -> "Order":
+        """Newest first, unless the oldest are asked for, and the other way round for the page before a token."""
+        oldest_first = bool(search.sortby) and not search.sortby[0].descending
+        backward = search.seek is not None and search.seek.backward
+        return cls(descending=oldest_first == backward)
 
     @property
     def behind(self) -> str:
@@ -35,13 +42,16 @@ class Order:
     def keyword(self) -> str:
         return "DESC" if self.descending else "ASC"
 
-    def by(self, row: str) -> Fragment:
+    def columns(self, row: str) -> Fragment:
         way = self.keyword
-        return sql(f"ORDER BY {row}.datetime {way}, {row}.tie {way}, {row}.id {way}, {row}.collection {way}")
+        return sql(f"{row}.datetime {way}, {row}.tie {way}, {row}.id {way}, {row}.collection {way}")
+
+    def by(self, row: str) -> Fragment:
+        return sql("ORDER BY ", self.columns(row))
 
     def after(self, seek: Seek | None) -> Fragment:
         """The rows behind a token; without one, the same text with a place in front of all rows."""
-        at = seek.position if seek else _FRONT
+        at = seek.position if seek else (_FRONT if self.descending else _BACK)
         return sql(
             f"(i.datetime, i.tie, i.id, i.collection) {self.behind} (",
             Parameter(at.datetime, "timestamptz"),

@@ -14,12 +14,16 @@ _MALFORMED = "is not a token of this service"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A row's place in the order of a search: newest first, then `tie`, `id` and the collection's key."""
+    """A row's place in the order of a search: newest first, then `tie`, `id` and the collection's key.
+
+    `keys` are the values, as texts, of the fields that the search is sorted by before that.
+    """
 
     datetime: datetime
     tie: int
     id: str
     collection: int
+    keys: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Seek:
 def encode(seek: Seek, digest: str) -> str:
     """A URL-safe token, bound to the query whose digest it carries."""
     at = seek.position
-    return _pack([digest, seek.backward, (at.datetime - _EPOCH) // _MICROSECOND, at.tie, at.id, at.collection])
+    instant = (at.datetime - _EPOCH) // _MICROSECOND
+    return _pack([digest, seek.backward, instant, at.tie, at.id, at.collection, *at.keys])
 
 
 def decode(token: str, digest: str) -> Seek:
@@ -43,19 +48,21 @@ def decode(token: str, digest: str) -> Seek:
     caller's own results.
     """
     match _unpack(token):
-        case [str(owner), bool(backward), int(microseconds), int(tie), str(item_id), int(collection)]:
-            pass
+        case [str(owner), bool(backward), int(microseconds), int(tie), str(item_id), int(collection), *rest]:
+            keys = tuple(key for key in rest if key is None or isinstance(key, str))
         case _:
             raise ValueError(_MALFORMED)
     if owner != digest:
         raise ValueError("belongs to another search: send it with the parameters of the page it came from")
-    if not (0 <= tie < 1 << 28 and 0 <= collection < 1 << 31) or "\0" in item_id:
+    if not (0 <= tie < 1 << 28 and 0 <= collection < 1 << 31) or len(keys) < len(rest):
+        raise ValueError(_MALFORMED)
+    if any("\0" in text for text in (item_id, *filter(None, keys))):
         raise ValueError(_MALFORMED)
     try:
         at = _EPOCH + timedelta(microseconds=microseconds)
     except OverflowError:
         raise ValueError(_MALFORMED) from None
-    return Seek(Position(at, tie, item_id, collection), backward)
+    return Seek(Position(at, tie, item_id, collection, keys), backward)
 
 
 def encode_id(after: str, backward: bool) -> str:

@@ -2,25 +2,26 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import orjson
 
 from app.errors import InvalidRequest
-from app.stac import geometry, paging
+from app.stac import geometry, paging, sorting
 from app.stac.interval import Interval
 from app.stac.paging import Seek
+from app.stac.sorting import SortKey
 
 Value = TypeVar("Value")
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
-SEARCH_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "intersects", "limit", "token"})
+SEARCH_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "intersects", "limit", "sortby", "token"})
 # `ids` and `collections` are what pystac-client sends to the items of a collection.
-ITEMS_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "limit", "token"})
+ITEMS_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "limit", "sortby", "token"})
 COLLECTIONS_PARAMETERS = frozenset({"limit", "token"})
 
 
@@ -37,11 +38,12 @@ class Search:
     area: tuple[bytes, ...] | None = None
     interval: Interval | None = None
     limit: int | None = None
+    sortby: tuple[SortKey, ...] = ()
     seek: Seek | None = field(default=None, compare=False)
 
     def digest(self) -> str:
         """What a page token is bound to: all that decides which items there are, and in which order."""
-        return _digest("items", self.collections, self.ids, self.area, self.interval)
+        return _digest("items", self.collections, self.ids, self.area, self.interval, self.sortby)
 
     def token(self, seek: Seek) -> str:
         return paging.encode(seek, self.digest())
@@ -87,13 +89,20 @@ class Search:
             area=_area(values),
             interval=_optional(values, "datetime", _interval),
             limit=_optional(values, "limit", _limit),
+            sortby=_optional(values, "sortby", _sortby) or (),
         )
-        seek = _optional(values, "token", lambda token: paging.decode(_text(token), search.digest()))
+        seek = _optional(values, "token", search._seek)
         return search if seek is None else search.behind(seek)
+
+    def _seek(self, token: Any) -> Seek:
+        seek = paging.decode(_text(token), self.digest())
+        keys = () if sorting.by_time_alone(self.sortby) else self.sortby
+        sorting.check_values(keys, seek.position.keys)
+        return seek
 
     def behind(self, seek: Seek) -> "Search":
         """The same search, at another page."""
-        return Search(self.collections, self.ids, self.area, self.interval, self.limit, seek)
+        return replace(self, seek=seek)
 
 
 def check_known(given: Mapping[str, object], known: frozenset[str]) -> None:
@@ -153,6 +162,10 @@ def _whole(text: str) -> int:
 
 def _interval(value: Any) -> Interval:
     return Interval.parse(_text(value))
+
+
+def _sortby(value: Any) -> tuple[SortKey, ...]:
+    return sorting.from_text(value) if isinstance(value, str) else sorting.from_json(value)
 
 
 def _limit(value: Any) -> int:

@@ -69,6 +69,12 @@ def random_geometry(dice: random.Random) -> Document | None:
 
 
 def random_properties(dice: random.Random) -> Document:
+    some: Document = {"cloud": [None, 0, 5, 5.5, -1, 1e300], "name": ["b", "B", "é", "", 3, True, False, None]}
+    extra: Document = {name: dice.choice(values) for name, values in some.items() if dice.random() < 0.8}
+    return extra | random_times(dice)
+
+
+def random_times(dice: random.Random) -> Document:
     instant = dice.choice(INSTANTS)
     if dice.random() < 0.7:
         return {"datetime": instant.isoformat()}
@@ -133,6 +139,17 @@ shapes = st.one_of(
 )
 
 
+orders = st.lists(
+    st.tuples(
+        st.sampled_from(["datetime", "id", "collection", "cloud", "properties.name", "nothing"]),
+        st.sampled_from(["asc", "desc"]),
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda key: key[0],
+)
+
+
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
     bbox, intersects = draw(
@@ -149,6 +166,7 @@ def queries(draw: st.DrawFn) -> Query:
         bbox=bbox,
         intersects=intersects,
         interval=draw(st.none() | intervals()),
+        sortby=draw(st.none() | orders),
     )
 
 
@@ -200,7 +218,7 @@ def ids(page: ItemPage) -> list[tuple[str, str]]:
 
 @given(query=queries(), limit=st.sampled_from([10, 40, 100, 1000]))
 @hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 async def test_pages_hold_what_the_oracle_finds(loaded: Catalog, query: Query, limit: int) -> None:
     assert await walk(loaded, query, limit) == expected(query, ITEMS)
@@ -209,8 +227,15 @@ async def test_pages_hold_what_the_oracle_finds(loaded: Catalog, query: Query, l
 @pytest.mark.parametrize("limit", [1, 2, 10])
 @pytest.mark.parametrize(
     "query",
-    [Query(), Query(bbox=[-180, -90, 180, 90]), Query(bbox=[2, 2, 3, 3]), Query(collections=COLLECTIONS)],
-    ids=["all", "world", "place", "collections"],
+    [
+        Query(),
+        Query(bbox=[-180, -90, 180, 90]),
+        Query(bbox=[2, 2, 3, 3]),
+        Query(collections=COLLECTIONS),
+        Query(bbox=[-180, -90, 180, 90], sortby=[("datetime", "asc")]),
+        Query(sortby=[("cloud", "desc"), ("name", "asc")]),
+    ],
+    ids=["all", "world", "place", "collections", "oldest", "sorted"],
 )
 async def test_ties_between_pages(loaded: Catalog, query: Query, limit: int) -> None:
     """With pages of one item ties fall between pages; a first page of 10 at one place goes 300 years back."""
