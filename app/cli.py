@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -62,14 +64,18 @@ def main() -> None:
     try:
         app()
     except (SetupError, UpesiError) as error:
-        _err.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        _print_error(str(error))
         sys.exit(1)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            _err.print(f"[bold red]error:[/] UPESI_{str(fault['loc'][0]).upper()}: {fault['msg']}", soft_wrap=True)
+            _print_error(f"UPESI_{str(fault['loc'][0]).upper()}: {fault['msg']}")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _print_error(text: str) -> None:
+    _err.print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -130,10 +136,10 @@ def doctor() -> None:
     healthy = True
     for finding in checks.findings(Settings()):
         healthy &= finding.remedy is None
-        mark = "[green]ok[/]  " if finding.remedy is None else "[red]fail[/]"
-        _out.print(f"{mark} [bold]{finding.name}[/]: {finding.state}", soft_wrap=True)
+        mark = ("ok   ", "green") if finding.remedy is None else ("fail ", "red")
+        _out.print(Text.assemble(mark, (finding.name, "bold"), f": {finding.state}"), soft_wrap=True)
         if finding.remedy is not None:
-            _out.print(f"     → {finding.remedy}", soft_wrap=True)
+            _out.print(Text(f"     → {finding.remedy}"), soft_wrap=True)
     if not healthy:
         raise typer.Exit(1)
 
@@ -207,12 +213,13 @@ async def _load_files(url: str, files: list[str], mode: Mode, on_error: OnError)
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
         loader = Loader(database, mode, on_error, _print_refusal)
         stopped = False
+        several = len(files) > 1
         with _progress(loader.report) as progress:
             try:
                 for name in files:
                     with _opened(name, progress) as stream:
                         found = entries_of_lines(stream) if Path(name).suffix in _LINES else entries(stream)
-                        await loader.load(found)
+                        await loader.load(_in_file(name, found) if several else found)
             except Stopped:
                 stopped = True
         await loader.finish()
@@ -230,13 +237,17 @@ async def _load_demo(url: str) -> Report:
     return loader.report
 
 
+def _in_file(name: str, found: Iterable[Entry]) -> Iterator[Entry]:
+    return (replace(entry, place=f"{name}, {entry.place}") for entry in found)
+
+
 @contextmanager
 def _opened(name: str, progress: Progress) -> Iterator[BinaryIO]:
     if name == "-":
         progress.add_task("standard input", total=None)
         yield sys.stdin.buffer
     else:
-        with progress.open(name, "rb", description=Path(name).name) as stream:
+        with progress.open(name, "rb", description=escape(Path(name).name)) as stream:
             yield stream
 
 
@@ -275,5 +286,6 @@ def _summarise(report: Report, stopped: bool) -> None:
     if stopped:
         _out.print(
             "Stopped at the refusal: nothing of its batch is stored, all batches before it are."
-            " Mend the document and load again with --mode upsert, or leave it out with --on-error skip."
+            " Mend the document and load again with --mode upsert, or leave it out with --on-error skip.",
+            soft_wrap=True,
         )

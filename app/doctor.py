@@ -79,9 +79,13 @@ def _schema(revision: str | None) -> Finding:
 
 
 def _indexes(found: examination.Examination) -> Finding:
+    states, remedies = [], []
     if found.missing:
-        return Finding("indexes", f"missing: {', '.join(found.missing)}", "make them again as the migrations do")
+        states.append(f"missing: {', '.join(found.missing)}")
+        remedies.append("make the missing ones again as the migrations do")
     if found.invalid:
-        remedy = "; ".join(f"REINDEX INDEX CONCURRENTLY {name}" for name in found.invalid)
-        return Finding("indexes", f"invalid: {', '.join(found.invalid)}", f"run in psql: {remedy}")
-    return Finding("indexes", "all there and valid")
+        states.append(f"invalid: {', '.join(found.invalid)}")
+        remedies.append("run in psql: " + "; ".join(f"REINDEX INDEX CONCURRENTLY {name}" for name in found.invalid))
+    if not states:
+        return Finding("indexes", "all there and valid")
+    return Finding("indexes", "; ".join(states), "; ".join(remedies))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -57,7 +57,10 @@ class Settings(BaseSettings):
         bool, Field(description="Whether links follow the `Forwarded` and `X-Forwarded-*` headers")
     ] = True
     cors_origins: Annotated[
-        tuple[str, ...], NoDecode, Field(description="Origins a browser may call from, separated by commas")
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(lambda text: [part.strip() for part in text.split(",")] if isinstance(text, str) else text),
+        Field(description="Origins a browser may call from, separated by commas"),
     ] = ("*",)
     static_dir: Annotated[
         Path | None, Field(description="Folder served at `/static`, with range requests, for local assets")

@@ -2,8 +2,9 @@
 
 import asyncio
 
+import asyncpg
 from alembic import context
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -35,7 +36,10 @@ async def _run() -> None:
     url = context.config.attributes.get("url") or Settings().database_url
     if url is None:
         raise SystemExit("set UPESI_DATABASE_URL, or run `upesi migrate` for the embedded cluster")
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    # asyncpg reads the URL itself: of what it may say SQLAlchemy knows a part.
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda *_, **__: asyncpg.connect(url), poolclass=NullPool
+    )
     async with engine.begin() as connection:
         await connection.run_sync(_migrate)
     await engine.dispose()

@@ -72,6 +72,11 @@ _VALUES: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "string"},
         "Fields to sort by, `-` for the other way: `-properties.eo:cloud_cover,id`. Items without a value come last.",
     ),
+    "fields": (
+        {"type": "string"},
+        "Members to send, and with `-` not to send: `id,properties.eo:cloud_cover,-geometry`. Empty is the least that "
+        "is a valid item.",
+    ),
     "token": ({"type": "string"}, "Where the page starts: from the `next` or `prev` link of another page."),
 }
 
@@ -97,8 +102,15 @@ _SORT_OBJECTS = {
         "properties": {"field": {"type": "string"}, "direction": {"type": "string", "enum": ["asc", "desc"]}},
     },
 }
-SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", "sortby", "token")
-ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", "sortby", "token")
+_FIELDS_OBJECT = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"include": _TEXTS | {"nullable": True}, "exclude": _TEXTS | {"nullable": True}},
+}
+SEARCH_PARAMETERS = _parameters(
+    "bbox", "intersects", "datetime", "ids", "collections", "limit", "sortby", "fields", "token"
+)
+ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", "sortby", "fields", "token")
 COLLECTIONS_PARAMETERS = _parameters("limit", "token")
 SEARCH_BODY = {
     "requestBody": {
@@ -111,7 +123,7 @@ SEARCH_BODY = {
                     "properties": {
                         name: schema | {"description": description} for name, (schema, description) in _VALUES.items()
                     }
-                    | {"sortby": _SORT_OBJECTS},
+                    | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT},
                 }
             }
         },

@@ -10,7 +10,8 @@ from fastapi import Request, Response
 from app.api.links import JSON, Link, collection_links, item_links
 from app.api.middleware import without_encoding
 from app.catalog import StoredCollection, StoredItem
-from app.stac.document import splice
+from app.stac import document as documents
+from app.stac.fields import Fields
 from app.stopwatch import Stopwatch
 
 
@@ -40,15 +41,19 @@ def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatc
 
 
 def item_body(base: str, item: StoredItem) -> bytes:
-    return splice(item.content, item_links(base, item.collection, item.id))
+    return documents.splice(item.content, item_links(base, item.collection, item.id))
 
 
 def collection_body(base: str, collection: StoredCollection) -> bytes:
-    return splice(collection.content, collection_links(base, collection.id), b',"extent":' + collection.extent)
+    return documents.splice(
+        collection.content, collection_links(base, collection.id), b',"extent":' + collection.extent
+    )
 
 
-def item_collection(base: str, items: Iterable[StoredItem], links: list[Link]) -> bytes:
+def item_collection(base: str, items: Iterable[StoredItem], links: list[Link], fields: Fields | None) -> bytes:
     features = [item_body(base, item) for item in items]
+    if fields is not None:
+        features = [documents.dump(fields.of(documents.parse(feature))) for feature in features]
     return b'{"type":"FeatureCollection","features":[%b],"links":%b,"numberReturned":%d}' % (
         b",".join(features),
         orjson.dumps(links),

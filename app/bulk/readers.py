@@ -4,10 +4,13 @@ NDJSON is read by line; a JSON document (an Item, a Collection, an ItemCollectio
 parser. A document that cannot be read is an entry with a fault, and reading goes on behind it where the format allows.
 """
 
+import io
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any, BinaryIO
 
 import ijson
@@ -18,7 +21,9 @@ from app.stac import document as documents
 
 # A first line longer than this is taken for a JSON document on one line.
 _LINE_AT_MOST = 1 << 24
-_LISTS = ("features.item", "collections.item", "item")
+# Python converts whole numbers of up to 4,300 digits.
+_ENDLESS_NUMBER = re.compile(rb"\d{2000}")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
     """The documents of a file or a pipe. NDJSON is told from a JSON document by its first line."""
     number, line = _first_line(stream)
     try:
+        if len(line) == _LINE_AT_MOST:
+            raise InvalidDocument("is too long for a line")
         first = documents.parse(line)
     except InvalidDocument:
         yield from _from_json(_Rejoined(line, stream))
@@ -44,11 +51,12 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
 
 def entries_of_lines(stream: BinaryIO) -> Iterator[Entry]:
     """The documents of a file that is known to be NDJSON, so that a broken first line is just that."""
-    return _from_lines(stream, 0)
+    number, line = _first_line(stream)
+    return _from_lines(chain([line], stream), number - 1)
 
 
 def _first_line(stream: BinaryIO) -> tuple[int, bytes]:
-    number, line = 1, stream.readline(_LINE_AT_MOST).removeprefix(b"\xef\xbb\xbf")
+    number, line = 1, stream.readline(_LINE_AT_MOST).removeprefix(_BYTE_ORDER_MARK)
     while line and not line.strip():
         number, line = number + 1, stream.readline(_LINE_AT_MOST)
     return number, line
@@ -70,7 +78,9 @@ def _from_lines(lines: Iterable[bytes], read: int) -> Iterator[Entry]:
 def _expanded(place: str, document: Any) -> Iterator[Entry]:
     """A line may hold a list of documents too: that is what a JSON document on one line is."""
     match document:
-        case {"type": "FeatureCollection", "features": list() as listed} | {"collections": list() as listed}:
+        case {"type": "FeatureCollection", "features": list() as listed}:
+            pass
+        case {"collections": list() as listed} if "type" not in document:
             pass
         case list() as listed:
             pass
@@ -83,20 +93,71 @@ def _expanded(place: str, document: Any) -> Iterator[Entry]:
 
 def _from_json(stream: "_Rejoined") -> Iterator[Entry]:
     """The members of a list as they come by; what is around them is kept, and is the document if there is no list."""
-    root, member, members = ObjectBuilder(), None, 0
+    listing = _Listing()
+    members = 0
     try:
         for prefix, event, value in ijson.parse(stream):
-            if member is None and prefix in _LISTS and event == "start_map":
-                member, members = ObjectBuilder(), members + 1
-            (root if member is None else member).event(event, _number(value))
-            if member is not None and prefix in _LISTS and event == "end_map":
-                yield Entry(f"document {members}", member.value)
-                member = None
+            member = listing.take(prefix, event, _number(value))
+            if member is not None:
+                members += 1
+                yield Entry(f"document {members}", *member)
     except (ijson.JSONError, InvalidDocument, UnicodeDecodeError) as error:
-        yield Entry(f"document {members + 1}", fault=f"is not JSON: {str(error).strip().splitlines()[0]}")
+        yield Entry(f"document {members + 1}", fault=f"is not JSON: {_first_line_of(error)}")
         return
-    if not members:
-        yield from _expanded("document 1", getattr(root, "value", None))
+    if not listing.found:
+        yield from _expanded("document 1", listing.root)
+
+
+class _Listing:
+    """Builds the members of a list out of a parser's events, or the whole document where it is none.
+
+    A list is the document itself, or `features` of an ItemCollection, or `collections`. An Item may have members of
+    these names too: what has another type is no list of documents.
+    """
+
+    def __init__(self) -> None:
+        self.found = False
+        self._root = ObjectBuilder()
+        self._member: ObjectBuilder | None = None
+        self._type: str | None = None
+        self._is_array = False
+
+    @property
+    def root(self) -> Any:
+        return getattr(self._root, "value", None)
+
+    def take(self, prefix: str, event: str, value: Any) -> tuple[Any] | None:
+        """The member that this event completes."""
+        if prefix == "" and event == "start_array":
+            self._is_array = True
+        if prefix == "type" and event == "string" and self._member is None:
+            self._type = value
+        if not self._is_member(prefix):
+            (self._root if self._member is None else self._member).event(event, value)
+            return None
+        self.found = True
+        if event in ("start_map", "start_array"):
+            self._member = ObjectBuilder()
+        if self._member is None:
+            return (value,)  # A member that is no object: whoever checks it says so.
+        self._member.event(event, value)
+        if event in ("end_map", "end_array"):
+            member, self._member = self._member.value, None
+            return (member,)
+        return None
+
+    def _is_member(self, prefix: str) -> bool:
+        if self._is_array:
+            return prefix == "item"
+        if prefix == "features.item":
+            return self._type in (None, "FeatureCollection")
+        return prefix == "collections.item" and self._type is None
+
+
+def _first_line_of(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(error)
+    return " ".join(text.split("\n")[0].split())
 
 
 def _number(value: Any) -> Any:
@@ -112,12 +173,12 @@ class _Rejoined:
     """A stream whose first line was read, with that line in front again."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head = head
+        self._head = io.BytesIO(head)
         self._rest = rest
 
     def read(self, size: int = -1) -> bytes:
-        if self._head:
-            end = len(self._head) if size < 0 else size
-            part, self._head = self._head[:end], self._head[end:]
-            return part
-        return self._rest.read(size)
+        part = self._head.read(size) or self._rest.read(size)
+        # The parser crashes on whole numbers that Python does not convert. Half of such a number is in one part.
+        if _ENDLESS_NUMBER.search(part):
+            raise InvalidDocument("has a number of thousands of digits")
+        return part

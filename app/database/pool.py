@@ -77,7 +77,10 @@ class Database:
             init=_read_geometry_as_bytes,
         )
         with _translated():
-            await pool
+            try:
+                await pool
+            except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+                raise Unavailable(f"the database does not let us in: {error}") from None
         try:
             yield cls(pool, {None: Decoder()})
         finally:

@@ -1,5 +1,6 @@
 """The state of the schema: bring it up to date, and say how far it is."""
 
+import asyncio
 from importlib.resources import files
 
 import asyncpg
@@ -8,7 +9,11 @@ from app.errors import SetupError
 
 
 def migrate(url: str) -> None:
-    """Bring the database at `url` up to the newest revision. Safe to repeat, and to run from several places at once."""
+    """Bring the database at `url` up to the newest revision. Safe to repeat, and to run from several places at once.
+
+    Raises SetupError where it cannot be reached.
+    """
+    asyncio.run(revision(url))
     # Alembic and SQLAlchemy take most of a second to import, and a service that starts needs them once in its life.
     from alembic import command
     from alembic.config import Config
@@ -29,7 +34,7 @@ async def revision(url: str) -> str | None:
     """The revision the database is at; None where it has no schema of ours. Raises SetupError."""
     try:
         connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise SetupError(f"the database cannot be reached: {error}") from None
     try:
         found: str | None = await connection.fetchval("SELECT version_num FROM upesi_version")

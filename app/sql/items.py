@@ -5,6 +5,8 @@ through space (GiST index, in the order of time), through collections (btree) an
 what matches by other fields. docs/architecture.md says why, and tests/sql/test_plans.py holds the plans to it.
 """
 
+from datetime import datetime
+
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql.keyset import TIE_MAX, Order
 from app.sql.sorting import Sorted
@@ -137,7 +139,7 @@ def _bounds(interval: Interval | None) -> Fragment:
         ],
     )
     if interval and interval.start:
-        earliest.append(sql(Parameter(interval.start, "timestamptz"), " - c.lag"))
+        earliest.append(_earlier(interval.start, "c.lag"))
     if interval and interval.end:
         latest.append(sql(Parameter(interval.end, "timestamptz"), " + c.lead"))
     return sql("greatest(", join(", ", earliest), ") AS earliest, least(", join(", ", latest), ") AS latest")
@@ -226,10 +228,15 @@ def _near(interval: Interval | None, lag: str, lead: str) -> Fragment | None:
         return None
     tests = []
     if interval.start:
-        tests.append(sql("i.datetime >= ", Parameter(interval.start, "timestamptz"), f" - {lag}"))
+        tests.append(sql("i.datetime >= ", _earlier(interval.start, lag)))
     if interval.end:
         tests.append(sql("i.datetime <= ", Parameter(interval.end, "timestamptz"), f" + {lead}"))
     return join(" AND ", tests)
+
+
+def _earlier(instant: datetime, lag: str) -> Fragment:
+    """Not before year 1: an item that ends in 9999 makes a lag that leads beyond what PostgreSQL's calendar has."""
+    return sql("greatest(", Parameter(instant, "timestamptz"), f", timestamptz '0001-01-01Z' + {lag}) - {lag}")
 
 
 def _limit(rows: int) -> Fragment:

@@ -7,6 +7,8 @@ CONFORMANCE: dict[str, str] = {
     "STAC API Item Search": "https://api.stacspec.org/v1.0.0/item-search",
     "STAC API Sort, on search": "https://api.stacspec.org/v1.1.0/item-search#sort",
     "STAC API Sort, on items": "https://api.stacspec.org/v1.1.0/ogcapi-features#sort",
+    "STAC API Fields, on search": "https://api.stacspec.org/v1.0.0/item-search#fields",
+    "STAC API Fields, on items": "https://api.stacspec.org/v1.0.0/ogcapi-features#fields",
     "OGC API Features Core": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "OGC API Features OpenAPI 3.0": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "OGC API Features GeoJSON": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",

@@ -24,7 +24,10 @@ def parse(text: bytes) -> Any:
 
 def exact(text: bytes, document: Any) -> Any:
     """The document again, with whole numbers of any size kept where the fast parser rounds them."""
-    return json.loads(text) if _WIDE_NUMBER.search(orjson.dumps(document)) else document
+    try:
+        return json.loads(text) if _WIDE_NUMBER.search(orjson.dumps(document)) else document
+    except (TypeError, RecursionError):
+        raise InvalidDocument("is nested too deep") from None
 
 
 def dump(document: Any) -> bytes:

@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from warnings import catch_warnings
 
@@ -32,14 +33,22 @@ def read_geometry(geometry: object) -> BaseGeometry:
     itself is split into the areas it goes round, empty members are left out, and a collection's members are united.
     """
     try:
-        with catch_warnings(action="ignore"):  # It finds some collections unwise; they are legal.
-            _GEOMETRY.validate_python(geometry)
+        text = orjson.dumps(geometry)
+        with without_advice():
+            _GEOMETRY.validate_json(text, strict=True)
+        shape = shapely.force_2d(shapely.from_geojson(text))
     except ValidationError as error:
         raise ValueError(_first_fault(error)) from None
-    shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(geometry)))
+    except (TypeError, shapely.errors.GEOSException) as error:
+        raise ValueError(f"cannot be read: {error}") from None
     if not all(math.isfinite(bound) for bound in shape.bounds) and not shape.is_empty:
         raise ValueError("a coordinate is not a finite number")
     return _united(shape if shape.is_valid else shapely.make_valid(shape))
+
+
+def without_advice() -> AbstractContextManager[object]:
+    """geojson-pydantic warns of collections that are legal, but unwise; that is not for whoever reads them to mend."""
+    return catch_warnings(action="ignore")
 
 
 def _united(shape: BaseGeometry) -> BaseGeometry:

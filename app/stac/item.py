@@ -9,7 +9,7 @@ from stac_pydantic import Item
 
 from app.errors import InvalidDocument
 from app.stac import document as documents
-from app.stac.geometry import geometry_ewkb
+from app.stac.geometry import geometry_ewkb, without_advice
 from app.stac.interval import parse_instant
 
 # The relations the server writes itself, whatever an item brings along of where it came from.
@@ -39,7 +39,8 @@ class CheckedItem:
 def check_item(document: Any) -> CheckedItem:
     """STAC Item 1.0 and 1.1. Raises InvalidDocument with what is wrong and where."""
     try:
-        Item.model_validate(document)
+        with without_advice():
+            Item.model_validate(document)
     except ValidationError as error:
         raise InvalidDocument(documents.first_fault(error)) from None
     check_identity(document)
@@ -76,10 +77,7 @@ def check_identity(document: dict[str, Any]) -> None:
 
 
 def _time(properties: dict[str, Any]) -> tuple[datetime, datetime, datetime]:
-    instant, start, end = (
-        None if properties.get(name) is None else parse_instant(properties[name])
-        for name in ("datetime", "start_datetime", "end_datetime")
-    )
+    instant, start, end = (_instant(properties, name) for name in ("datetime", "start_datetime", "end_datetime"))
     if start is None or end is None:
         if instant is None:
             raise ValueError("properties.datetime: is null without start_datetime and end_datetime")
@@ -89,7 +87,24 @@ def _time(properties: dict[str, Any]) -> tuple[datetime, datetime, datetime]:
     return instant or start, start, end
 
 
+def _instant(properties: dict[str, Any], name: str) -> datetime | None:
+    value = properties.get(name)
+    try:
+        return None if value is None else parse_instant(value)
+    except (ValueError, TypeError):
+        reason = f"{value!r} is not an RFC 3339 date-time such as 2024-07-16T17:39:09Z"
+        raise ValueError(f"properties.{name}: {reason}") from None
+
+
 def _filterable(properties: dict[str, Any]) -> bytes:
     """The properties as jsonb takes them; NUL, which it cannot hold, is replaced here and kept in the content."""
     text = documents.dump(properties)
-    return text.replace(b"\\u0000", b"\\ufffd") if b"\\u0000" in text else text
+    return documents.dump(_without_nul(properties)) if b"\\u0000" in text else text
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_without_nul(name): _without_nul(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(member) for member in value]
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import orjson
 
 from app.errors import InvalidRequest
-from app.stac import geometry, paging, sorting
+from app.stac import fields, geometry, paging, sorting
+from app.stac.fields import Fields
 from app.stac.interval import Interval
 from app.stac.paging import Seek
 from app.stac.sorting import SortKey
@@ -19,9 +20,11 @@ Value = TypeVar("Value")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
-SEARCH_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "intersects", "limit", "sortby", "token"})
+SEARCH_PARAMETERS = frozenset(
+    {"bbox", "collections", "datetime", "fields", "ids", "intersects", "limit", "sortby", "token"}
+)
 # `ids` and `collections` are what pystac-client sends to the items of a collection.
-ITEMS_PARAMETERS = frozenset({"bbox", "collections", "datetime", "ids", "limit", "sortby", "token"})
+ITEMS_PARAMETERS = frozenset({"bbox", "collections", "datetime", "fields", "ids", "limit", "sortby", "token"})
 COLLECTIONS_PARAMETERS = frozenset({"limit", "token"})
 
 
@@ -39,6 +42,7 @@ class Search:
     interval: Interval | None = None
     limit: int | None = None
     sortby: tuple[SortKey, ...] = ()
+    fields: Fields | None = None
     seek: Seek | None = field(default=None, compare=False)
 
     def digest(self) -> str:
@@ -73,7 +77,9 @@ class Search:
         if not isinstance(values, dict):
             raise InvalidRequest("the body is not a JSON object", "body")
         check_known(values, SEARCH_PARAMETERS)
-        # A member that is null says nothing, as if it were left out.
+        if "fields" in values and values["fields"] is None:
+            raise InvalidRequest("fields: is null; leave it out, or send an object", "fields")
+        # Any other member that is null says nothing, as if it were left out.
         return cls._from_values({name: value for name, value in values.items() if value is not None})
 
     @classmethod
@@ -90,6 +96,7 @@ class Search:
             interval=_optional(values, "datetime", _interval),
             limit=_optional(values, "limit", _limit),
             sortby=_optional(values, "sortby", _sortby) or (),
+            fields=_optional(values, "fields", _fields),
         )
         seek = _optional(values, "token", search._seek)
         return search if seek is None else search.behind(seek)
@@ -166,6 +173,10 @@ def _interval(value: Any) -> Interval:
 
 def _sortby(value: Any) -> tuple[SortKey, ...]:
     return sorting.from_text(value) if isinstance(value, str) else sorting.from_json(value)
+
+
+def _fields(value: Any) -> Fields:
+    return fields.from_text(value) if isinstance(value, str) else fields.from_json(value)
 
 
 def _limit(value: Any) -> int:

@@ -26,7 +26,7 @@ SEEK = Seek(Position(datetime(2024, 1, 1, tzinfo=UTC), 5, "item", 2), backward=F
 BACK = Seek(SEEK.position, backward=True)
 
 SHAPES = IDS, SPACE, COLLECTIONS, TIME = (
-    "WHERE i.id = ANY(",
+    "WHERE TRUE AND i.id = ANY(",
     "AS area (shape) CROSS JOIN",
     "FROM collections c CROSS JOIN LATERAL (SELECT",
     "AS p JOIN collections c",
@@ -58,7 +58,7 @@ def search_of(body: Document, seek: Seek | None = None) -> Search:
         (
             {"ids": ["x"], "collections": ["a"], "bbox": [0, 0, 1, 1]},
             IDS,
-            ["text[]", "text[]", "geometry[]", *PLACE, "int"],
+            ["text[]", "text[]", "geometry", "geometry", *PLACE, "int"],
         ),
     ],
     ids=str,
@@ -124,6 +124,12 @@ def test_no_value_of_a_search_is_in_the_text(body: dict[str, Any], seek: Seek | 
     assert {int(number) for number in re.findall(r"\$(\d+)::", text)} == set(range(1, len(values) + 1))
 
 
+@given(st.lists(markers.map(lambda field: {"field": f"properties.{field}"}), min_size=1, max_size=3))
+def test_no_field_of_a_sort_is_in_the_text(sortby: list[dict[str, str]]) -> None:
+    text, _ = sql.items.page(search_of({"sortby": sortby}), 11).render()
+    assert "§" not in text
+
+
 MARK = "§'; DROP TABLE items"
 
 
@@ -155,7 +161,7 @@ def test_other_statements_carry_their_values_apart(statement: Fragment, values: 
 
 @pytest.mark.parametrize("seek", [None, SEEK, BACK])
 def test_row_comparison_follows_the_order(seek: Seek | None) -> None:
-    order = keyset.Order.of(seek)
+    order = keyset.Order.of(Search(seek=seek))
     assert order.descending == (seek is not BACK)
     way, sign = ("DESC", "<") if order.descending else ("ASC", ">")
     assert order.by("i").render()[0].count(way) == 4
@@ -168,7 +174,9 @@ def test_row_comparison_follows_the_order(seek: Seek | None) -> None:
 @pytest.mark.parametrize("backward", [False, True])
 def test_stretches_at_the_ends_of_time(instant: datetime, backward: bool) -> None:
     place = Seek(Position(instant.replace(tzinfo=UTC), 5, "item", 2), backward)
-    parameters = [part.value for part in keyset.Order.of(place).stretches(place).parts if isinstance(part, Parameter)]
+    parameters = [
+        part.value for part in keyset.Order.of(Search(seek=place)).stretches(place).parts if isinstance(part, Parameter)
+    ]
     assert [len(column) for column in parameters if isinstance(column, list)] == [2, 2, 2, 2]
 
 

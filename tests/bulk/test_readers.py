@@ -1,0 +1,238 @@
+import io
+import json
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, cast
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.bulk.readers import Entry, entries, entries_of_lines
+from tests.factories import Document, collection, item
+
+BOM = b"\xef\xbb\xbf"
+A, B, C = collection("a"), item("b"), item("c")
+
+
+def read(data: bytes) -> list[Entry]:
+    return list(entries(io.BytesIO(data)))
+
+
+def documents(data: bytes) -> list[Any]:
+    found = read(data)
+    assert [entry.fault for entry in found] == [None] * len(found)
+    return [entry.document for entry in found]
+
+
+def lines(*parts: Document, end: bytes = b"\n") -> bytes:
+    return b"".join(orjson.dumps(part) + end for part in parts)
+
+
+def pretty(document: Any) -> bytes:
+    return json.dumps(document, indent=2).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lines(A, B, C),
+        lines(A, B, C).rstrip(),
+        lines(A, B, C, end=b"\r\n"),
+        b"\n\n" + lines(A) + b" \t\n\r\n" + lines(B, C) + b"\n\n",
+        BOM + lines(A, B, C),
+        BOM + b"\n" + lines(A, B, C),
+        orjson.dumps([A, B, C]),
+        pretty([A, B, C]),
+        BOM + pretty([A, B, C]),
+        b"\n \n" + pretty([A, B, C]),
+        pretty([A, B, C]).replace(b"\n", b"\r\n"),
+        lines(A) + orjson.dumps([B, C]),
+    ],
+    ids=[
+        *("lines", "last line open", "CRLF", "blank lines", "BOM", "BOM alone on a line", "list", "pretty list"),
+        *("pretty list with BOM", "blank lines and list", "list with CRLF", "line and list"),
+    ],
+)
+def test_each_form(data: bytes) -> None:
+    assert documents(data) == [A, B, C]
+
+
+@pytest.mark.parametrize("write", [orjson.dumps, pretty])
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ({"type": "FeatureCollection", "features": [B, C]}, [B, C]),
+        ({"type": "FeatureCollection", "features": [B], "links": [{"rel": "next"}], "numberMatched": 5}, [B]),
+        ({"links": [{"rel": "self"}], "features": [B, C], "type": "FeatureCollection"}, [B, C]),
+        ({"collections": [A, A], "links": []}, [A, A]),
+        ({"type": "FeatureCollection", "features": []}, []),
+        ([], []),
+        (B, [B]),
+        (A, [A]),
+        (item("deep", properties={"nested": {"item": [{"item": {"features": [1]}}]}}), None),
+        (item("named") | {"item": {"id": "not a document"}}, None),
+        (collection("named") | {"features": [{"id": "not a document"}]}, None),
+        (item("named") | {"collections": [{"id": "not a document"}]}, None),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_json_document_on_one_line_or_pretty(write: Any, document: Any, found: list[Any] | None) -> None:
+    assert documents(write(document)) == ([document] if found is None else found)
+
+
+@pytest.mark.parametrize("write", [orjson.dumps, pretty])
+def test_each_member_of_a_list_is_told_of(write: Any) -> None:
+    """What is no object is refused later, with its place."""
+    found = read(write([1, B, None, "text", [C]]))
+    assert len(found) == 5
+    assert [entry.place.rpartition("document ")[2] for entry in found] == ["1", "2", "3", "4", "5"]
+
+
+def test_places() -> None:
+    assert [entry.place for entry in read(b"\n" + lines(A) + b"\n" + lines(B, C))] == ["line 2", "line 4", "line 5"]
+    assert [entry.place for entry in read(orjson.dumps([A, B]))] == ["line 1, document 1", "line 1, document 2"]
+    assert [entry.place for entry in read(pretty([A, B]))] == ["document 1", "document 2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "good", "fault"),
+    [
+        (lines(A) + b'{"type": \n' + lines(B), [A, B], "line 2"),
+        (lines(A) + b"garbage\n" + lines(B), [A, B], "line 2"),
+        (lines(A) + b'{"a": "\xff"}\n' + lines(B), [A, B], "line 2"),
+        (lines(A) + b'{"a": NaN}\n' + lines(B), [A, B], "line 2"),
+        (lines(A, B)[:-20], [A], "line 2"),
+        (lines(A) + b"[" * 300 + b"]" * 300 + b"\n" + lines(B), [A, B], "line 2"),
+        (pretty([A, B])[:-40], [A], "document 2"),
+        (orjson.dumps([A, B])[:-40], [A], "document 2"),
+        (pretty([A, B]) + b"garbage", [A, B], "document 3"),
+        (pretty(A) + pretty(B), [], "document 1"),
+        (orjson.dumps(A) + orjson.dumps(B), [], "document 1"),
+        (b"", [], "document 1"),
+        (b"\n\n", [], "document 1"),
+        (BOM, [], "document 1"),
+        (b"garbage", [], "document 1"),
+        (orjson.dumps(A).decode().encode("utf-16"), [], "document 1"),
+        (b'[\n{"a": "\xff"}]', [], "document 1"),
+        (b'[\n{"a": 1E400}]', [], "document 1"),
+        (b"\x1f\x8b\x08\x00 compressed", [], "document 1"),
+    ],
+    ids=lambda value: repr(value[-20:]) if isinstance(value, bytes) else "",
+)
+def test_faults(data: bytes, good: list[Document], fault: str) -> None:
+    found = read(data)
+    assert [entry.document for entry in found if entry.fault is None] == good
+    (refused,) = [entry for entry in found if entry.fault is not None]
+    assert refused.place == fault
+    assert refused.fault is not None
+    assert refused.fault.startswith("is not JSON: ")
+    assert "b'" not in refused.fault
+    assert "\n" not in refused.fault
+
+
+def test_broken_first_line_of_what_is_known_to_be_lines() -> None:
+    found = list(entries_of_lines(io.BytesIO(b'{"type": \n' + lines(A, B))))
+    assert [(entry.place, entry.fault is None) for entry in found] == [
+        ("line 1", False),
+        ("line 2", True),
+        ("line 3", True),
+    ]
+
+
+def test_byte_order_mark_of_what_is_known_to_be_lines() -> None:
+    found = list(entries_of_lines(io.BytesIO(BOM + lines(A, B))))
+    assert [entry.document for entry in found] == [A, B]
+
+
+@pytest.mark.parametrize("write", [orjson.dumps, pretty], ids=["compact", "pretty"])
+@pytest.mark.parametrize("number", [0.1, 1e22, -5e-324, 1.0, 2**53 + 1, 2**63 - 1], ids=str)
+def test_numbers_are_the_same_in_each_form(write: Any, number: float) -> None:
+    (found,) = documents(write([{"number": number}]))
+    assert repr(found["number"]) == repr(number)
+
+
+@pytest.mark.parametrize("head", [b"[", b"[\n"], ids=["compact", "pretty"])
+@pytest.mark.parametrize("number", ["18446744073709551616", "-" + "9" * 60])
+def test_whole_numbers_of_any_size_are_kept(head: bytes, number: str) -> None:
+    assert documents(head + b'{"n": ' + number.encode() + b"}]") == [{"n": int(number)}]
+
+
+@pytest.mark.parametrize("head", [b"", b"[\n", b'{"a": 1}\n'], ids=["alone", "pretty list", "second line"])
+def test_number_that_is_endless_is_a_fault(head: bytes) -> None:
+    """In a process of its own: yajl takes the interpreter down with it."""
+    program = (
+        "import sys, io; from app.bulk.readers import entries;"
+        "print([e.place for e in entries(io.BytesIO(sys.stdin.buffer.read())) if e.fault])"
+    )
+    data = head + b'{"n": ' + b"9" * 5000 + b"}" + (b"]" if head.startswith(b"[") else b"")
+    done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-300:]
+    assert done.stdout.strip() in (b"['document 1']", b"['line 2']")
+
+
+def test_lone_surrogate_is_a_fault_and_not_another_character() -> None:
+    for data in (b'[\n{"id": "a\\ud800"}]', b'{"id": "a\\ud800"}'):
+        assert [entry.fault is not None for entry in read(data)] == [True]
+
+
+@given(st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=5), st.data())
+def test_truncated_or_spoilt_file_never_raises(members: list[Document], data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from([lines(*members), pretty(members), orjson.dumps(members)]))
+    at = data.draw(st.integers(0, len(text)))
+    spoilt = text[:at] + data.draw(st.binary(max_size=3)) + text[at + data.draw(st.integers(0, 5)) :]
+    for read_all in (entries, entries_of_lines):
+        assert all(isinstance(entry.place, str) for entry in read_all(io.BytesIO(spoilt)))
+
+
+class Generated(io.RawIOBase):
+    """A file that is made as it is read."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            self._rest = next(self._chunks, b"")
+        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def chunks(head: bytes, member: bytes, separator: bytes, count: int, tail: bytes) -> Iterator[bytes]:
+    yield head + member
+    for _ in range(count - 1):
+        yield separator + member
+    yield tail
+
+
+PADDED = orjson.dumps(item("big", properties={"text": "x" * 100_000}))
+
+
+@pytest.mark.parametrize(
+    ("head", "separator", "tail"),
+    [(b'{"type":"FeatureCollection","features":[', b",", b"]}"), (b"[", b",", b"]"), (b"", b"\n", b"")],
+    ids=["ItemCollection", "list", "lines"],
+)
+def test_memory_does_not_follow_the_file(head: bytes, separator: bytes, tail: bytes) -> None:
+    """200 MB, on one line but for the last case; the first 16 MiB of a line are read to see what it is."""
+    found = entries(cast(BinaryIO, io.BufferedReader(Generated(chunks(head, PADDED, separator, 2000, tail)))))
+    tracemalloc.start()
+    try:
+        assert next(found).fault is None
+        tracemalloc.reset_peak()
+        assert count(found) == 1999
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def count(found: Iterable[Entry]) -> int:
+    return sum(entry.fault is None for entry in found)

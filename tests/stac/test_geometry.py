@@ -1,0 +1,178 @@
+import re
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely.geometry import LineString, Point, box, shape
+from shapely.geometry.base import BaseGeometry
+
+from app.stac.geometry import box_ewkb, geometry_ewkb, to_ewkb
+from tests.factories import Document, point
+from tests.factories import box as polygon
+
+RING = [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0], [0.0, 0.0]]
+HOLE = [[1.0, 1.0], [1.0, 2.0], [2.0, 2.0], [2.0, 1.0], [1.0, 1.0]]
+OPEN_RING = RING[:-1]
+
+
+def of(kind: str, coordinates: Any) -> Document:
+    return {"type": kind, "coordinates": coordinates}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shapes"),
+    [
+        ([1, 2, 3, 4], [box(1, 2, 3, 4)]),
+        ([1, 2, -7, 3, 4, 900], [box(1, 2, 3, 4)]),
+        ([-180, -90, 180, 90], [box(-180, -90, 180, 90)]),
+        ([170, -10, -170, 10], [box(170, -10, 180, 10), box(-180, -10, -170, 10)]),
+        ([170, -10, 0, -170, 10, 0], [box(170, -10, 180, 10), box(-180, -10, -170, 10)]),
+        ([1, 2, 1, 2], [Point(1, 2)]),
+        ([1, 2, 5, 1, 2, 5], [Point(1, 2)]),
+        ([1, 2, 1, 4], [LineString([(1, 2), (1, 4)])]),
+        ([1, 2, 3, 2], [LineString([(1, 2), (3, 2)])]),
+        ([180, 5, 180, 5], [Point(180, 5)]),
+        ([180, 0, -180, 1], [LineString([(180, 0), (180, 1)]), LineString([(-180, 0), (-180, 1)])]),
+        ([180, 0, -170, 1], [LineString([(180, 0), (180, 1)]), box(-180, 0, -170, 1)]),
+        ([170, 5, -170, 5], [LineString([(170, 5), (180, 5)]), LineString([(-180, 5), (-170, 5)])]),
+    ],
+)
+def test_box(numbers: list[float], shapes: list[BaseGeometry]) -> None:
+    found = [shapely.from_wkb(part) for part in box_ewkb(numbers)]
+    assert [part.is_valid for part in found] == [True] * len(shapes)
+    assert [part.equals(wanted) for part, wanted in zip(found, shapes, strict=True)] == [True] * len(shapes)
+    assert {shapely.get_srid(part) for part in found} == {4326}
+
+
+@given(st.lists(st.floats(-180, 180), min_size=2, max_size=2), st.lists(st.floats(-90, 90), min_size=2, max_size=2))
+def test_box_has_the_bounds_it_was_given(longitudes: list[float], latitudes: list[float]) -> None:
+    (west, east), (south, north) = sorted(longitudes), sorted(latitudes)
+    (found,) = (shapely.from_wkb(part) for part in box_ewkb([west, south, east, north]))
+    assert found.bounds == (west, south, east, north)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ([], "has 0 numbers instead of 4 or 6"),
+        ([1, 2, 3], "has 3 numbers instead of 4 or 6"),
+        ([1, 2, 3, 4, 5], "has 5 numbers instead of 4 or 6"),
+        ([1, 2, 3, 4, 5, 6, 7], "has 7 numbers instead of 4 or 6"),
+        ([1, 2, 3, float("nan")], "has a number that is not finite"),
+        ([1, 2, float("inf"), 4], "has a number that is not finite"),
+        ([1, 2, float("-inf"), 3, 4, 5], "has a number that is not finite"),
+        ([1, 4, 3, 2], "has its south (4) above its north (2)"),
+        ([1, 2.5, 0, 3, 2.25, 0], "has its south (2.5) above its north (2.25)"),
+        ([1, 2, 9, 3, 4, 8], "has its bottom (9) above its top (8)"),
+        ([-180.1, 0, 0, 1], "goes beyond longitude ±180 or latitude ±90"),
+        ([0, 0, 190, 1], "goes beyond longitude ±180 or latitude ±90"),
+        ([0, -91, 1, 1], "goes beyond longitude ±180 or latitude ±90"),
+        ([0, 0, 1, 90.5], "goes beyond longitude ±180 or latitude ±90"),
+    ],
+)
+def test_no_box(numbers: list[float], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        box_ewkb(numbers)
+
+
+GEOMETRIES = [
+    point(1.5, -2.25),
+    of("MultiPoint", [[1.0, 2.0], [3.0, 4.0]]),
+    of("LineString", [[1.0, 2.0], [3.0, 4.0], [5.0, 1.0]]),
+    of("MultiLineString", [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]),
+    of("Polygon", [RING]),
+    of("Polygon", [RING, HOLE]),
+    of("MultiPolygon", [[RING, HOLE], polygon(10, 10, 12, 12)["coordinates"]]),
+    {"type": "GeometryCollection", "geometries": [point(1.0, 2.0), polygon(0, 0, 1, 1)]},
+]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=lambda geometry: str(geometry["type"]))
+def test_geometry(geometry: Document) -> None:
+    found = shapely.from_wkb(geometry_ewkb(geometry))
+    assert found.equals_exact(shape(geometry))
+    assert shapely.get_srid(found) == 4326
+    assert geometry_ewkb(geometry) == to_ewkb(shape(geometry))
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"type": "GeometryCollection", "geometries": [point(1.0, 2.0)]},
+        {"type": "GeometryCollection", "geometries": [point(1.0, 2.0), point(3.0, 4.0)]},
+        {"type": "GeometryCollection", "geometries": [polygon(0, 0, 1, 1), {**GEOMETRIES[-1]}]},
+    ],
+    ids=["single", "homogeneous", "nested"],
+)
+def test_geometry_that_rfc_7946_only_advises_against(geometry: Document) -> None:
+    """SHOULD NOT is no reason to refuse it, nor to write a warning into the log of the service."""
+    assert shapely.from_wkb(geometry_ewkb(geometry)).equals_exact(shape(geometry))
+
+
+def test_heights_are_dropped() -> None:
+    assert geometry_ewkb(of("Point", [1.0, 2.0, 3.0])) == geometry_ewkb(point(1.0, 2.0))
+    mixed = of("LineString", [[1.0, 2.0, 3.0], [4.0, 5.0]])
+    assert geometry_ewkb(mixed) == geometry_ewkb(of("LineString", [[1.0, 2.0], [4.0, 5.0]]))
+
+
+@pytest.mark.parametrize("coordinates", [[7, 3], [-0.0, 0.1], [179.99999999999997, 1e-300]])
+def test_coordinates_are_kept_to_the_last_bit(coordinates: list[float]) -> None:
+    assert shapely.from_wkb(geometry_ewkb(of("Point", coordinates))).coords[:] == [tuple(map(float, coordinates))]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "reason"),
+    [
+        (None, "Input should be"),
+        (5, "Input should be"),
+        ([], "Input should be"),
+        ({}, "Unable to extract tag using discriminator 'type'"),
+        ({"type": "Circle"}, "Input tag 'Circle' found using 'type' does not match any of the expected tags"),
+        ({"type": "Point"}, "coordinates: Field required"),
+        ({"type": "GeometryCollection"}, "geometries: Field required"),
+        (of("Point", None), "coordinates"),
+        (of("Point", [1.0]), "coordinates"),
+        (of("Point", ["a", 1.0]), "coordinates"),
+        (of("Point", [1.0, 2.0, 3.0, 4.0]), "coordinates"),
+        (of("LineString", [[0.0, 0.0]]), "coordinates: List should have at least 2 items"),
+        (of("Polygon", [RING[:3]]), "coordinates.0: List should have at least 4 items"),
+        (of("Polygon", [OPEN_RING]), "coordinates: All linear rings MUST have the same start and end coordinates"),
+        (of("Polygon", [RING, HOLE[:-1]]), "coordinates: All linear rings MUST have the same"),
+        (of("Polygon", [RING, HOLE[:2]]), "coordinates.1: List should have at least 4 items"),
+        (of("MultiPolygon", [[RING], [OPEN_RING]]), "coordinates: All linear rings MUST have the same"),
+        (of("MultiPolygon", [[RING], [RING, HOLE[:2]]]), "coordinates.1.1: List should have at least 4 items"),
+        ({"type": "GeometryCollection", "geometries": [point(0, 0), {"type": "Point"}]}, "geometries.1"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_no_geometry(geometry: object, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}") as failure:
+        geometry_ewkb(geometry)
+    assert "\n" not in str(failure.value)
+
+
+def nested(depth: int) -> Document:
+    geometry = point(0, 0)
+    for _ in range(depth):
+        geometry = {"type": "GeometryCollection", "geometries": [point(1, 1), polygon(0, 0, 1, 1), geometry]}
+    return geometry
+
+
+@pytest.mark.filterwarnings("ignore:GeometryCollection should not be used:UserWarning")
+@pytest.mark.parametrize(
+    "geometry",
+    [of("Point", ["10", "20"]), of("Point", [True, 1.0]), of("Point", [10**25, 1.0]), nested(200), nested(500)],
+    ids=["texts", "boolean", "beyond 64 bits", "deep", "deeper"],
+)
+def test_geometry_that_only_one_of_the_libraries_refuses(geometry: Document) -> None:
+    """pydantic takes "10" for a number and GEOS does not; and each library has a depth of its own."""
+    with suppress(ValueError):
+        geometry_ewkb(geometry)
+
+
+def test_geometry_in_the_form_of_a_parsed_request() -> None:
+    assert geometry_ewkb(orjson.loads(orjson.dumps(GEOMETRIES[5]))) == geometry_ewkb(GEOMETRIES[5])

@@ -1,0 +1,161 @@
+"""The migrations, each time in a database of their own."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.database import schema
+from app.database.tables import metadata
+from tests.database.fresh import fresh_database, run
+
+State = dict[str, Any]
+
+
+@pytest.fixture
+def fresh_url(database_url: str) -> Iterator[str]:
+    with fresh_database(database_url) as url:
+        yield url
+
+
+def asked(url: str, question: Any) -> Any:
+    """What `question` answers about the database, asked in SQLAlchemy's synchronous way."""
+
+    async def ask() -> Any:
+        engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+        async with engine.connect() as connection:
+            answer = await connection.run_sync(question)
+        await engine.dispose()
+        return answer
+
+    return asyncio.run(ask())
+
+
+def differences(connection: Connection) -> list[Any]:
+    def include(_: object, name: str | None, kind: str, reflected: bool, __: object) -> bool:
+        return not (kind == "table" and reflected and name not in metadata.tables)
+
+    options = {"compare_type": True, "compare_server_default": True, "include_object": include}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) & set(metadata.tables)
+
+
+def state(connection: Connection) -> State:
+    """What the tables are made of, in PostgreSQL's own words."""
+    return {name: [tuple(row) for row in connection.execute(text(query))] for name, query in _STATE.items()}
+
+
+_STATE = {
+    "columns": """SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage::text,
+        a.attidentity::text, a.attgenerated::text, a.attcollation::regcollation::text,
+        pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE c.relname IN ('collections', 'dictionaries', 'items') AND a.attnum > 0 ORDER BY c.relname, a.attnum""",
+    "indexes": "SELECT indexdef FROM pg_indexes WHERE tablename IN ('collections', 'dictionaries', 'items') ORDER BY 1",
+    "constraints": """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE conrelid::regclass::text IN ('collections', 'dictionaries', 'items') ORDER BY 1""",
+}
+
+
+def config(url: str = "") -> Config:
+    made = Config(attributes={"url": url})
+    made.set_main_option("script_location", str(files("migrations")))
+    return made
+
+
+def test_newest_revision_is_the_one_that_alembic_goes_to() -> None:
+    assert schema.newest_revision() == ScriptDirectory.from_config(config()).get_current_head()
+
+
+def create_from_metadata(connection: Connection) -> None:
+    for extension in ("postgis", "btree_gist"):
+        connection.execute(text(f"CREATE EXTENSION {extension}"))
+    metadata.create_all(connection)
+    connection.execute(text("ALTER TABLE items ALTER COLUMN content SET STORAGE EXTERNAL"))
+    connection.commit()
+
+
+def test_alembic_finds_no_difference(fresh_url: str) -> None:
+    schema.migrate(fresh_url)
+    assert asked(fresh_url, differences) == []
+
+
+def test_migrations_make_what_the_metadata_says(fresh_url: str, database_url: str) -> None:
+    """Alembic does not compare collations, generated columns and index methods; the catalogue of PostgreSQL does."""
+    schema.migrate(fresh_url)
+    with fresh_database(database_url) as other:
+        asked(other, create_from_metadata)
+        assert asked(fresh_url, state) == asked(other, state)
+
+
+def test_ids_sort_by_code_point_and_ties_fit_into_28_bits(fresh_url: str) -> None:
+    schema.migrate(fresh_url)
+    columns = {(row[0], row[1]): row for row in asked(fresh_url, state)["columns"]}
+    assert columns["items", "id"][7] == columns["collections", "id"][7] == '"C"'
+    assert "bit(28)" in columns["items", "tie"][8]
+    assert columns["items", "content"][4] == "e"
+
+
+def test_down_and_up_again(fresh_url: str) -> None:
+    schema.migrate(fresh_url)
+    before = asked(fresh_url, state)
+    command.downgrade(config(fresh_url), "base")
+    assert asked(fresh_url, tables) == set()
+    assert asyncio.run(schema.revision(fresh_url)) is None
+    schema.migrate(fresh_url)
+    assert asked(fresh_url, state) == before
+
+
+def test_repeated(fresh_url: str) -> None:
+    for _ in range(3):
+        schema.migrate(fresh_url)
+        assert asyncio.run(schema.revision(fresh_url)) == schema.newest_revision()
+
+
+def test_tables_of_others_are_left_alone(fresh_url: str) -> None:
+    run(fresh_url, "CREATE TABLE theirs (id int)", "CREATE TABLE alembic_version (version_num text)")
+    schema.migrate(fresh_url)
+    assert asked(fresh_url, differences) == []
+    command.downgrade(config(fresh_url), "base")
+    run(fresh_url, "SELECT * FROM theirs, alembic_version")
+
+
+def test_migration_that_fails_leaves_nothing(fresh_url: str) -> None:
+    run(fresh_url, "CREATE TABLE items (theirs int)")
+    with pytest.raises(Exception, match="already exists"):
+        schema.migrate(fresh_url)
+    assert asked(fresh_url, tables) == {"items"}
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_at_once_from_several_processes(fresh_url: str, processes: int) -> None:
+    program = "import sys; from app.database import schema; schema.migrate(sys.argv[1])"
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, fresh_url], stderr=subprocess.PIPE, text=True)
+        for _ in range(processes)
+    ]
+    outcomes = [(process.communicate(timeout=60)[1], process.returncode) for process in running]
+    assert outcomes == [("", 0)] * processes
+    assert asked(fresh_url, differences) == []
+
+
+@pytest.mark.parametrize("parameter", ["sslmode=disable", "application_name=upesi", "options=-c%20jit%3Doff"])
+def test_parameters_of_a_url_that_the_pool_takes(fresh_url: str, parameter: str) -> None:
+    """SQLAlchemy hands each of them to the driver as a keyword, which knows them in a URL only."""
+    schema.migrate(f"{fresh_url}{'&' if '?' in fresh_url else '?'}{parameter}")

@@ -1,0 +1,136 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from app.settings import Settings, default_data_dir
+
+CONFIGURATION = Path(__file__).parents[1] / "docs" / "configuration.md"
+# What depends on the machine is told in words.
+IN_WORDS = {"data_dir": "`/var/lib/upesi` for root, else the user's data folder, such as `~/.local/share/upesi`"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
+
+
+def variable(field: str) -> str:
+    return f"UPESI_{field.upper()}"
+
+
+def row(name: str, field: FieldInfo) -> str:
+    return f"| `{variable(name)}` | {IN_WORDS.get(name) or default(field.default)} | {field.description} |"
+
+
+def default(value: Any) -> str:
+    match value:
+        case None | "":
+            return "not set"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case tuple():
+            return f"`{','.join(value)}`"
+    return f"`{value}`"
+
+
+def test_documentation_has_a_row_for_each_setting() -> None:
+    rows = [line for line in CONFIGURATION.read_text().splitlines() if line.startswith("| `UPESI_")]
+    assert rows == [row(name, field) for name, field in Settings.model_fields.items()]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_setting_is_described(name: str) -> None:
+    description = Settings.model_fields[name].description
+    assert description
+    assert "|" not in description
+
+
+GIVEN = [
+    ("database_url", "postgresql://u@h/d", "postgresql://u@h/d"),
+    ("database_url", "postgres://u@h/d", "postgres://u@h/d"),
+    ("data_dir", "/data", Path("/data")),
+    ("pool_size", "3", 3),
+    ("query_timeout", "0.5", 0.5),
+    ("default_limit", "20", 20),
+    ("max_limit", "500", 500),
+    ("max_body_bytes", "1000", 1000),
+    ("catalog_id", "my", "my"),
+    ("catalog_title", "My 🛰", "My 🛰"),
+    ("catalog_description", "It is mine.", "It is mine."),
+    ("public_url", "https://stac.example.com/api", "https://stac.example.com/api"),
+    ("root_path", "/stac/v1", "/stac/v1"),
+    ("root_path", "", ""),
+    ("trust_proxy", "false", False),
+    ("cors_origins", "https://a.example", ("https://a.example",)),
+    ("cors_origins", "https://a.example, https://b.example", ("https://a.example", "https://b.example")),
+    ("static_dir", "/files", Path("/files")),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "value"), GIVEN)
+def test_variable_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    monkeypatch.setenv(variable(name), text)
+    assert getattr(Settings(), name) == value
+
+
+def test_the_table_above_has_each_setting() -> None:
+    assert {name for name, _, _ in GIVEN} == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("database_url", "mysql://u@h/d"),
+        ("database_url", "u@h/d"),
+        ("pool_size", "0"),
+        ("pool_size", "many"),
+        ("query_timeout", "-1"),
+        ("query_timeout", "nan"),
+        ("default_limit", "0"),
+        ("max_limit", "-5"),
+        ("max_body_bytes", "5MB"),
+        ("catalog_id", ""),
+        ("catalog_title", ""),
+        ("catalog_description", ""),
+        ("public_url", "stac.example.com"),
+        ("public_url", "ftp://stac.example.com"),
+        ("root_path", "stac"),
+        ("root_path", "/"),
+        ("root_path", "/stac/"),
+        ("trust_proxy", "perhaps"),
+    ],
+)
+def test_bad_value_is_refused_under_its_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(variable(name), text)
+    with pytest.raises(ValidationError) as failure:
+        Settings()
+    assert [error["loc"] for error in failure.value.errors()] == [(name,)]
+
+
+def test_settings_are_frozen() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.__setattr__("pool_size", 5)
+
+
+def test_other_variables_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPESI_TEST_DATABASE_URL", "x")
+    monkeypatch.setenv("POOL_SIZE", "5")
+    assert Settings().pool_size == 10
+
+
+def test_name_in_small_letters_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("upesi_pool_size", "7")
+    assert Settings().pool_size == 7
+
+
+@pytest.mark.parametrize(("user", "folder"), [(0, "/var/lib/upesi"), (1000, "upesi")])
+def test_data_directory_follows_the_user(monkeypatch: pytest.MonkeyPatch, user: int, folder: str) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    assert str(default_data_dir()).endswith(folder)
+    assert (default_data_dir() == Path("/var/lib/upesi")) == (user == 0)
+    assert Settings().data_dir == default_data_dir()
