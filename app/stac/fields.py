@@ -6,9 +6,11 @@ from typing import Any
 
 Path = tuple[str, ...]
 
-# What an item needs to be valid, whatever is asked for.
+# What says which item it is: sent unless it is excluded by name, as the extension allows, so that clients can read it.
+_IDENTITY = ("type", "stac_version", "id", "collection")
+# What an item needs to be valid.
 _BASELINE = (
-    *("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets"),
+    *("geometry", "bbox", "links", "assets"),
     *("properties.datetime", "properties.start_datetime", "properties.end_datetime"),
 )
 _MEMBERS = frozenset({"type", "stac_version", "stac_extensions", "id", "collection", "geometry", "bbox"})
@@ -73,8 +75,13 @@ def from_json(value: Any) -> Fields:
 
 
 def _fields(include: Iterable[str] | None, exclude: Iterable[str]) -> Fields:
-    included = None if include is None else list(include) or _BASELINE
-    return Fields(None if included is None else frozenset(map(_path, included)), frozenset(map(_path, exclude)))
+    excluded = frozenset(map(_path, exclude))
+    if include is None:
+        return Fields(None, excluded)
+    asked = frozenset(map(_path, include))
+    # Only what was asked for by name wins over being excluded.
+    unasked = frozenset(map(_path, _IDENTITY if asked else (*_IDENTITY, *_BASELINE))) - excluded
+    return Fields(asked | unasked, excluded)
 
 
 def _path(name: str) -> Path:

@@ -129,7 +129,7 @@ def test_faults(data: bytes, good: list[Document], fault: str) -> None:
     (refused,) = [entry for entry in found if entry.fault is not None]
     assert refused.place == fault
     assert refused.fault is not None
-    assert refused.fault.startswith("is not JSON: ")
+    assert refused.fault.startswith(("is not JSON: ", "is nested too deep"))
     assert "b'" not in refused.fault
     assert "\n" not in refused.fault
 
@@ -175,8 +175,7 @@ def test_number_that_is_endless_is_a_fault(head: bytes) -> None:
 
 
 def test_lone_surrogate_is_a_fault_and_not_another_character() -> None:
-    for data in (b'[\n{"id": "a\\ud800"}]', b'{"id": "a\\ud800"}'):
-        assert [entry.fault is not None for entry in read(data)] == [True]
+    assert [entry.fault is not None for entry in read(lines(A) + b'{"id": "a\\ud800"}')] == [False, True]
 
 
 @given(st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=5), st.data())

@@ -1,5 +1,6 @@
 """stac-api-validator, the validator of the STAC API specification, against a real server."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,14 +19,20 @@ KNOWN_ADVICE = {
     "Links in catalogs and collections should always have a 'title' field",
     "Please avoid setting the datetime field to null, many clients search on this field",
 }
+# The identity of an item is sent with any fields, as the extension allows.
+EXTRA_FIELDS = re.compile(r"response contained extra fields \[('(type|stac_version|id|collection|properties)'(, )?)+\]")
 CLASSES = ["core", "collections", "features", "item-search"]
+# Checked where each item has a datetime and the property that is asked for.
+SORT_AND_FIELDS = ["item-search#sort", "features#sort", "item-search#fields", "features#fields"]
 GEOMETRY = orjson.dumps(box(100.0, 0.0, 103.0, 3.0)).decode()
 
 
 @pytest.mark.parametrize("collection", ["optical", "elevation"])
 def test_the_validator_finds_no_error(catalogue: str, collection: str) -> None:
-    classes = [argument for name in CLASSES for argument in ("--conformance", name)]
+    chosen = CLASSES + (SORT_AND_FIELDS if collection == "optical" else [])
+    classes = [argument for name in chosen for argument in ("--conformance", name)]
     arguments = ["--root-url", catalogue, "--collection", collection, "--geometry", GEOMETRY, *classes]
+    arguments += ["--fields-nested-property", "properties.title"]
     run = subprocess.run(
         [sys.executable, str(RUNNER), *arguments, "--validate-pagination", "--log-level", "WARNING"],
         capture_output=True,
@@ -36,7 +43,7 @@ def test_the_validator_finds_no_error(catalogue: str, collection: str) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Errors: none" in run.stdout
     assert "not run" not in run.stdout, "a part of the validation was left out"
-    assert advice(run.stdout) <= KNOWN_ADVICE
+    assert {text for text in advice(run.stdout) if not EXTRA_FIELDS.search(text)} <= KNOWN_ADVICE
 
 
 def advice(output: str) -> set[str]:
