@@ -27,7 +27,7 @@ def base_url(scheme: str, headers: Mapping[str, str], prefix: str, trust_proxy: 
     proxies the first named is the one the client asked. What is not a host, a scheme or a path is passed over.
     """
     host = headers.get("host", "localhost")
-    if trust_proxy:
+    if trust_proxy and any("forwarded" in name for name in headers):
         scheme, host, prefix = _forwarded(headers, scheme, host, prefix)
     return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}{prefix}"
 

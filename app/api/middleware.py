@@ -1,11 +1,12 @@
 """What happens around every route: methods, paths, and compression."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 import zstandard
 from isal import isal_zlib
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,7 +76,7 @@ class Compression:
     """Compresses a text answer for a client that takes it, with encoders chosen for speed.
 
     zlib at its usual level 6 would cost more than everything else together; igzip packs as much as zlib's level 1 in
-    a fifth of its time. benchmarks/README.md has the comparison.
+    a tenth of its time. benchmarks/README.md has the comparison.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -83,7 +84,7 @@ class Compression:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            send = _Compressor(_choose(Headers(scope=scope).get("accept-encoding", "")), send).send
+            send = _Compressor(_choose(_header(scope["headers"], b"accept-encoding")), send).send
         await self._app(scope, receive, send)
 
 
@@ -106,11 +107,11 @@ class _Compressor:
         await self._send(message)
 
     def _packed(self, start: Message, message: Message) -> Message:
-        headers = MutableHeaders(raw=start["headers"])
-        headers.add_vary_header("Accept-Encoding")
+        start["headers"].append((b"vary", b"Accept-Encoding"))
         body = message.get("body", b"")
         if self._encoding is None or message.get("more_body") or len(body) < _WORTH_IT:
             return message
+        headers = MutableHeaders(raw=start["headers"])
         packed = _ENCODERS[self._encoding](body)
         headers["Content-Encoding"] = self._encoding
         headers["Content-Length"] = str(len(packed))
@@ -126,10 +127,11 @@ _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def _choose(accepted: str) -> str | None:
+@lru_cache(maxsize=256)
+def _choose(accepted: bytes) -> str | None:
     """Of our encodings the one the client likes best (RFC 9110, 12.5.3). `*` is gzip: who says it may know no other."""
     weights = {}
-    for part in accepted.split(",") if accepted else ():
+    for part in accepted.decode("latin-1").split(",") if accepted else ():
         name, _, weight = part.partition(";")
         weights[name.strip().lower()] = _weight(weight)
     anything = weights.get("*", 0.0)
@@ -155,7 +157,10 @@ def without_encoding(etag: str) -> str:
 
 def _is_whole_text(start: Message) -> bool:
     """Not a part of a file, whose range counts the bytes as they are stored."""
-    headers = Headers(raw=start["headers"])
-    media_type = headers.get("content-type", "")
-    is_text = "json" in media_type or media_type.startswith("text/")
-    return is_text and start["status"] != 206 and "content-encoding" not in headers
+    media_type = _header(start["headers"], b"content-type")
+    is_text = b"json" in media_type or media_type.startswith(b"text/")
+    return is_text and start["status"] != 206 and not _header(start["headers"], b"content-encoding")
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
+    return next((value for known, value in headers if known == name), b"")

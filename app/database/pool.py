@@ -12,6 +12,10 @@ from app.database.content import Decoder
 from app.database.fragment import Fragment, Parameter, sql
 from app.errors import TimedOut, Unavailable
 
+# The plans of our statements do not depend on their values (tests/sql/test_plans.py), and making a plan costs more than
+# running it: without this PostgreSQL plans each search anew.
+_SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
+
 Connection = asyncpg.pool.PoolConnectionProxy
 
 
@@ -73,6 +77,7 @@ class Database:
             min_size=1,
             max_size=size,
             command_timeout=query_timeout,
+            server_settings=_SERVER_SETTINGS,
             connection_class=_Connection,
             init=_read_geometry_as_bytes,
         )

@@ -354,7 +354,7 @@ async def test_an_empty_body_is_an_empty_search(searched: httpx.AsyncClient) -> 
     [
         *((b"[]", "body"), (b"null", "body"), (b"5", "body"), (b'"text"', "body"), (b"{", "body"), (b"bbox=1", "body")),
         *((b"\xff\xfe", "body"), (b'{"ids": ["\\ud800"]}', "body"), (b"[" * 100_000, "body"), (b"\0", "body")),
-        *((b'{"unknown": null}', "unknown"), (b'{"filter": {}}', "filter"), (b'{"sortby": []}', "sortby")),
+        *((b'{"unknown": null}', "unknown"), (b'{"filter": {}}', "filter"), (b'{"q": []}', "q")),
         *(
             (b'{"ids": [5]}', "ids"),
             (b'{"ids": {}}', "ids"),
@@ -405,7 +405,7 @@ async def test_faults_of_a_body(client: httpx.AsyncClient, body: bytes, paramete
             ("Limit=1", "Limit"),
             ("bbox[]=1", "bbox[]"),
         ),
-        *(("filter=a%3D1", "filter"), ("sortby=datetime", "sortby"), ("fields=id", "fields"), ("query={}", "query")),
+        *(("filter=a%3D1", "filter"), ("q=text", "q"), ("conf={}", "conf"), ("query={}", "query")),
         *(("ids=a%00b", "ids"), ("collections=%00", "collections")),
     ],
 )
