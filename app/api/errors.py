@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -15,7 +14,6 @@ from app.errors import UpesiError
 def register(app: FastAPI) -> None:
     app.add_exception_handler(UpesiError, _ours)
     app.add_exception_handler(HTTPException, _of_the_framework)
-    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -41,13 +39,6 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
         allowed = allowed_methods(request.app.routes, {**request.scope, "root_path": root})
         headers["Allow"] = ", ".join(sorted(allowed))
     return JSONResponse(errors.body(code, description), error.status_code, headers)
-
-
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    fault = error.errors()[0]
-    name = str(fault["loc"][-1])
-    return JSONResponse(errors.body("InvalidParameterValue", f"{name}: {fault['msg']}", name), HTTPStatus.BAD_REQUEST)
 
 
 async def _unforeseen(_: Request, __: Exception) -> JSONResponse:

@@ -323,3 +323,11 @@ async def test_a_post_without_a_content_type_is_read(filled: httpx.AsyncClient) 
 )
 async def test_hostile_paths_are_404(client: httpx.AsyncClient, path: str) -> None:
     assert_error(await client.get(httpx.URL("http://stac.test", raw_path=path.encode())), 404)
+
+
+async def test_what_nobody_foresaw_is_told_without_the_inside(client: httpx.AsyncClient, database: Database) -> None:
+    await database.execute(sql("ALTER TABLE items RENAME TO elsewhere"))
+    try:
+        assert assert_error(await client.get("/search"), 500)["code"] == "InternalError"
+    finally:
+        await database.execute(sql("ALTER TABLE elsewhere RENAME TO items"))

@@ -80,3 +80,8 @@ async def test_a_token_with_other_values(filled: httpx.AsyncClient, value: objec
     forged = base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
     response = await filled.get(f"{head}token={forged}")
     assert response.status_code == (200 if value is None else 400)
+
+
+async def test_a_dot_in_a_name_or_between_two(filled: httpx.AsyncClient, loader: Loader) -> None:
+    await load(loader, item("n", properties={"a": {"b": 2}}), item("m", properties={"a.b": 1}))
+    assert ids(await filled.get("/search?sortby=a.b,id")) == "mnabcdef"
