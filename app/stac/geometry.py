@@ -3,7 +3,7 @@
 import math
 import struct
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 from warnings import catch_warnings
 
@@ -14,6 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from shapely.geometry.base import BaseGeometry
 
 _SRID = 4326
+_CROSSING_AT_MOST = 100
+_COLLECTION_AT_MOST = 500
 _GEOMETRY: TypeAdapter[Any] = TypeAdapter(Geometry)
 
 
@@ -26,12 +28,37 @@ def geometry_ewkb(geometry: object) -> bytes:
 
 
 def read_geometry(geometry: object) -> BaseGeometry:
-    """The same points of the plane, in a form that PostGIS never fails on.
+    """The same points of the plane, in a form that PostGIS never fails on. Raises ValueError.
 
     It does on some invalid polygons and on collections whose members overlap, and PostGIS 3.3 crashes on a point and
     a MultiPolygon with an empty member: one such item would break all searches around it. So a ring that crosses
     itself is split into the areas it goes round, empty members are left out, and a collection's members are united.
     """
+    return _repaired(_parsed(geometry))
+
+
+def asked_geometry(geometry: object) -> BaseGeometry:
+    """A geometry that a client asks with: it has coordinates, on the globe, and is not made to cost a minute.
+
+    Lines that cross meet in as many places as the square of their number, and each is a node to work out, here and
+    for each item: 500 random positions of a polygon are 40,000 nodes. Raises ValueError.
+    """
+    shape = _parsed(geometry)
+    if shape.is_empty:
+        raise ValueError("has no coordinates")
+    west, south, east, north = shape.bounds
+    if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
+        raise ValueError("goes beyond longitude ±180 or latitude ±90")
+    size = shapely.get_num_coordinates(shape)
+    if size > _CROSSING_AT_MOST and shapely.get_dimensions(shape) > 0 and not (shape.is_valid and shape.is_simple):
+        raise ValueError(f"has more than {_CROSSING_AT_MOST} positions and crosses itself")
+    if size > _COLLECTION_AT_MOST and shape.geom_type == "GeometryCollection":
+        raise ValueError(f"is a GeometryCollection of more than {_COLLECTION_AT_MOST} positions")
+    return _repaired(shape)
+
+
+def _parsed(geometry: object) -> BaseGeometry:
+    """In two dimensions; heights stay in the document."""
     try:
         text = orjson.dumps(geometry)
         with without_advice():
@@ -43,7 +70,18 @@ def read_geometry(geometry: object) -> BaseGeometry:
         raise ValueError(f"cannot be read: {error}") from None
     if not all(math.isfinite(bound) for bound in shape.bounds) and not shape.is_empty:
         raise ValueError("a coordinate is not a finite number")
-    return _united(shape if shape.is_valid else shapely.make_valid(shape))
+    return shape
+
+
+def _repaired(shape: BaseGeometry) -> BaseGeometry:
+    if shape.is_valid:
+        return _united(shape)
+    # Exact about every line, the usual way takes a minute for 500 positions at random, and fails on some polygons whose
+    # shell has no area. The other one is about areas, takes half a second and does not fail.
+    if shapely.get_num_coordinates(shape) <= _CROSSING_AT_MOST:
+        with suppress(shapely.errors.GEOSException):
+            return _united(shapely.make_valid(shape))
+    return _united(shapely.make_valid(shape, method="structure"))
 
 
 def without_advice() -> AbstractContextManager[object]:

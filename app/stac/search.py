@@ -144,13 +144,7 @@ def _box(value: Any) -> tuple[bytes, ...]:
 
 
 def _shape(value: Any) -> tuple[bytes, ...]:
-    shape = geometry.read_geometry(value)
-    if shape.is_empty:
-        raise ValueError("has no coordinates")
-    west, south, east, north = shape.bounds
-    if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
-        raise ValueError("goes beyond longitude ±180 or latitude ±90")
-    return (geometry.to_ewkb(shape),)
+    return (geometry.to_ewkb(geometry.asked_geometry(value)),)
 
 
 def _numbers(text: str) -> list[float]:

@@ -1,5 +1,6 @@
 import re
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, box, shape
 from shapely.geometry.base import BaseGeometry
 
-from app.stac.geometry import box_ewkb, geometry_ewkb, to_ewkb
+from app.stac.geometry import asked_geometry, box_ewkb, geometry_ewkb, to_ewkb
 from tests.factories import Document, point
 from tests.factories import box as polygon
 
@@ -176,3 +177,18 @@ def test_geometry_that_only_one_of_the_libraries_refuses(geometry: Document) -> 
 
 def test_geometry_in_the_form_of_a_parsed_request() -> None:
     assert geometry_ewkb(orjson.loads(orjson.dumps(GEOMETRIES[5]))) == geometry_ewkb(GEOMETRIES[5])
+
+
+def test_many_positions_at_random_take_no_minute() -> None:
+    """The usual way to make a ring valid works out each of its crossings: it would be stopped here, not finished."""
+    dice = Random(1)
+    ring = [[dice.uniform(-100, 100), dice.uniform(-80, 80)] for _ in range(300)]
+    crossing = of("Polygon", [[*ring, ring[0]]])
+    assert shapely.from_wkb(geometry_ewkb(crossing)).is_valid
+    with pytest.raises(ValueError, match="crosses itself"):
+        asked_geometry(crossing)
+
+
+def test_a_shell_without_area() -> None:
+    flat = of("Polygon", [[[-180, 40]] * 4, [[-180, -90], [-180, 0], [-105, -90], [-180, -90]]])
+    assert shapely.from_wkb(geometry_ewkb(flat)).equals(shapely.Point(-180, 40))
