@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from app.api import collections, docs, errors, items, landing, search
+from app.api import collections, docs, errors, items, landing, queryables, search
 from app.api.middleware import Compression, Methods, Paths
 from app.catalog import Catalog
 from app.errors import SetupError
@@ -29,8 +29,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    for router in (landing.router, docs.router, collections.router, items.router, search.router):
-        app.router.routes.extend(router.routes)
+    for module in (landing, docs, collections, items, queryables, search):
+        app.router.routes.extend(module.router.routes)
     app.router.routes.append(docs.assets)
     if settings.static_dir is not None:
         app.router.routes.append(Mount("/static", StaticFiles(directory=settings.static_dir)))

@@ -13,6 +13,8 @@ JSON = "application/json"
 # The media type names 3.0, and the document at /api is one: app.api.openapi makes it so.
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 HTML = "text/html"
+SCHEMA = "application/schema+json"
+QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 
 Link = dict[str, Any]
 
@@ -91,6 +93,7 @@ def collection_links(base: str, collection: str) -> bytes:
         [
             link("self", url, JSON),
             link("items", f"{url}/items", GEOJSON),
+            link(QUERYABLES, f"{url}/queryables", SCHEMA),
             link("parent", base + "/", JSON),
             link("root", base + "/", JSON),
         ]

@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
-from app.api.links import GEOJSON, JSON
+from app.api.links import GEOJSON, JSON, SCHEMA
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -26,6 +26,16 @@ class ErrorBody(BaseModel):
     code: str
     description: str
     parameter: str | None = None
+
+
+class JsonSchema(BaseModel):
+    """A JSON Schema of the properties a filter can name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    properties: dict[str, Any]
 
 
 def _answers(model: type[BaseModel], media_type: str, *statuses: HTTPStatus) -> Responses:
@@ -47,6 +57,7 @@ CONFORMS = _answers(Conformance, JSON, _BAD)
 COLLECTIONS = _answers(Collections, JSON, _BAD, _DOWN)
 COLLECTION = _answers(Collection, JSON, _BAD, _MISSING, _DOWN)
 ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
+QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
 ITEM_COLLECTION = _answers(ItemCollection, GEOJSON, _BAD, _MISSING, _SLOW, _DOWN)
 
 _TEXTS = {"type": "array", "items": {"type": "string"}}
@@ -68,6 +79,12 @@ _VALUES: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "integer", "minimum": 1},
         "Size of a page; more than the service allows is cut to that.",
     ),
+    "filter": ({"type": "string"}, "CQL2: `eo:cloud_cover < 20 AND platform = 'sentinel-2a'`."),
+    "filter-lang": (
+        {"type": "string", "enum": ["cql2-text", "cql2-json"]},
+        "What the filter is written in: text by GET and JSON by POST, where nothing is said.",
+    ),
+    "filter-crs": ({"type": "string"}, "Of the filter's geometries: OGC:CRS84, which is the default, by its URI."),
     "sortby": (
         {"type": "string"},
         "Fields to sort by, `-` for the other way: `-properties.eo:cloud_cover,id`. Items without a value come last.",
@@ -107,10 +124,9 @@ _FIELDS_OBJECT = {
     "additionalProperties": False,
     "properties": {"include": _TEXTS | {"nullable": True}, "exclude": _TEXTS | {"nullable": True}},
 }
-SEARCH_PARAMETERS = _parameters(
-    "bbox", "intersects", "datetime", "ids", "collections", "limit", "sortby", "fields", "token"
-)
-ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", "sortby", "fields", "token")
+_EXTENSIONS = ("filter", "filter-lang", "filter-crs", "sortby", "fields")
+SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
+ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
 COLLECTIONS_PARAMETERS = _parameters("limit", "token")
 SEARCH_BODY = {
     "requestBody": {
@@ -123,7 +139,7 @@ SEARCH_BODY = {
                     "properties": {
                         name: schema | {"description": description} for name, (schema, description) in _VALUES.items()
                     }
-                    | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT},
+                    | {"filter": {"type": "object"}, "sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT},
                 }
             }
         },

@@ -21,5 +21,6 @@ class SegmentConvertor(Convertor[str]):
 register_url_convertor("segment", SegmentConvertor())
 
 COLLECTION = "/collections/{collection_id:segment}"
+QUERYABLES = COLLECTION + "/queryables"
 ITEMS = COLLECTION + "/items"
 ITEM = ITEMS + "/{item_id:segment}"

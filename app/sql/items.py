@@ -8,8 +8,10 @@ what matches by other fields. docs/architecture.md says why, and tests/sql/test_
 from datetime import datetime
 
 from app.database.fragment import Fragment, Parameter, join, sql
+from app.sql.filter import condition
 from app.sql.keyset import TIE_MAX, Order
 from app.sql.sorting import Sorted
+from app.stac.cql2.nodes import Node
 from app.stac.interval import Interval
 from app.stac.search import Search
 from app.stac.sorting import by_time_alone
@@ -57,6 +59,7 @@ def _sorted(search: Search, rows: int) -> Fragment:
             _in_collections(search.collections),
             _intersects_any(search.area),
             _overlaps(search.interval),
+            _matches(search.filter),
         ),
         " ",
         order.by(),
@@ -75,6 +78,7 @@ def _by_ids(search: Search, rows: int) -> Fragment:
             _in_collections(search.collections),
             _intersects_any(search.area),
             _overlaps(search.interval),
+            _matches(search.filter),
             order.after(search.seek),
         ),
         " ",
@@ -122,7 +126,7 @@ def _stream_through_space(search: Search, order: Order, rows: int) -> Fragment:
         if order.descending
         else sql(f"i.datetime >= far.instant AND i.datetime < far.instant + {_WINDOW}"),
         " AND i.tie BETWEEN stretch.low AND stretch.high",
-        _all_of(_overlaps(search.interval), order.after(search.seek)),
+        _all_of(_overlaps(search.interval), _matches(search.filter), order.after(search.seek)),
         f" ORDER BY i.datetime <-> far.instant, i.tie <-> {nearest} FETCH FIRST (",
         Parameter(rows, "int"),
         ") ROWS WITH TIES",
@@ -157,7 +161,12 @@ def _through_collections(search: Search, collections: tuple[str, ...], rows: int
         "SELECT ",
         _ROW,
         " FROM items i WHERE i.collection = c.key",
-        _all_of(_near(search.interval, "c.lag", "c.lead"), _overlaps(search.interval), order.after(search.seek)),
+        _all_of(
+            _near(search.interval, "c.lag", "c.lead"),
+            _overlaps(search.interval),
+            _matches(search.filter),
+            order.after(search.seek),
+        ),
         " ",
         order.by("i"),
         _limit(rows),
@@ -177,7 +186,7 @@ def _through_time(search: Search, rows: int) -> Fragment:
         _ROW,
         " FROM items i WHERE ",
         order.after(search.seek),
-        _all_of(_near(search.interval, *longest), _overlaps(search.interval)),
+        _all_of(_near(search.interval, *longest), _overlaps(search.interval), _matches(search.filter)),
         " ",
         order.by("i"),
         _limit(rows),
@@ -220,6 +229,10 @@ def _overlaps(interval: Interval | None) -> Fragment | None:
     if interval.end:
         tests.append(sql("i.start_datetime <= ", Parameter(interval.end, "timestamptz")))
     return join(" AND ", tests)
+
+
+def _matches(filter_: Node | None) -> Fragment | None:
+    return None if filter_ is None else condition(filter_)
 
 
 def _near(interval: Interval | None, lag: str, lead: str) -> Fragment | None:

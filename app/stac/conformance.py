@@ -1,5 +1,11 @@
 """What the service can do, as the URIs that say so. The landing page, /conformance and the README come from here."""
 
+CQL2_CLASSES = (
+    *("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators"),
+    *("case-insensitive-comparison", "accent-insensitive-comparison"),
+    *("basic-spatial-functions", "basic-spatial-functions-plus", "spatial-functions", "temporal-functions"),
+    *("array-functions", "property-property", "arithmetic"),
+)
 CONFORMANCE: dict[str, str] = {
     "STAC API Core": "https://api.stacspec.org/v1.0.0/core",
     "STAC API Collections": "https://api.stacspec.org/v1.0.0/collections",
@@ -9,6 +15,10 @@ CONFORMANCE: dict[str, str] = {
     "STAC API Sort, on items": "https://api.stacspec.org/v1.1.0/ogcapi-features#sort",
     "STAC API Fields, on search": "https://api.stacspec.org/v1.0.0/item-search#fields",
     "STAC API Fields, on items": "https://api.stacspec.org/v1.0.0/ogcapi-features#fields",
+    "STAC API Filter": "https://api.stacspec.org/v1.0.0/item-search#filter",
+    "OGC API Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "OGC API Features Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    **{f"CQL2 {name}": f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in CQL2_CLASSES},
     "OGC API Features Core": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "OGC API Features OpenAPI 3.0": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "OGC API Features GeoJSON": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",

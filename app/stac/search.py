@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import orjson
 
 from app.errors import InvalidRequest
-from app.stac import fields, geometry, paging, sorting
+from app.stac import cql2, fields, geometry, paging, sorting
+from app.stac.cql2.nodes import Node
 from app.stac.fields import Fields
 from app.stac.interval import Interval
 from app.stac.paging import Seek
@@ -20,11 +21,12 @@ Value = TypeVar("Value")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
-SEARCH_PARAMETERS = frozenset(
-    {"bbox", "collections", "datetime", "fields", "ids", "intersects", "limit", "sortby", "token"}
-)
+_CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+_PAGE = {"bbox", "collections", "datetime", "ids", "limit", "token"}
+_EXTENSIONS = {"fields", "filter", "filter-crs", "filter-lang", "sortby"}
+SEARCH_PARAMETERS = frozenset(_PAGE | _EXTENSIONS | {"intersects"})
 # `ids` and `collections` are what pystac-client sends to the items of a collection.
-ITEMS_PARAMETERS = frozenset({"bbox", "collections", "datetime", "fields", "ids", "limit", "sortby", "token"})
+ITEMS_PARAMETERS = frozenset(_PAGE | _EXTENSIONS)
 COLLECTIONS_PARAMETERS = frozenset({"limit", "token"})
 
 
@@ -41,13 +43,14 @@ class Search:
     area: tuple[bytes, ...] | None = None
     interval: Interval | None = None
     limit: int | None = None
+    filter: Node | None = None
     sortby: tuple[SortKey, ...] = ()
     fields: Fields | None = None
     seek: Seek | None = field(default=None, compare=False)
 
     def digest(self) -> str:
         """What a page token is bound to: all that decides which items there are, and in which order."""
-        return _digest("items", self.collections, self.ids, self.area, self.interval, self.sortby)
+        return _digest("items", self.collections, self.ids, self.area, self.interval, self.filter, self.sortby)
 
     def token(self, seek: Seek) -> str:
         return paging.encode(seek, self.digest())
@@ -95,6 +98,7 @@ class Search:
             area=_area(values),
             interval=_optional(values, "datetime", _interval),
             limit=_optional(values, "limit", _limit),
+            filter=_filter(values),
             sortby=_optional(values, "sortby", _sortby) or (),
             fields=_optional(values, "fields", _fields),
         )
@@ -163,6 +167,24 @@ def _whole(text: str) -> int:
 
 def _interval(value: Any) -> Interval:
     return Interval.parse(_text(value))
+
+
+def _filter(values: Mapping[str, Any]) -> Node | None:
+    """Features Part 3: a text is CQL2 text and an object is CQL2 JSON, unless `filter-lang` says otherwise."""
+    crs = values.get("filter-crs", _CRS84)
+    if crs != _CRS84:
+        raise InvalidRequest(f"filter-crs: {crs!r} is not {_CRS84}", "filter-crs")
+    if "filter" not in values:
+        return None
+    value = values["filter"]
+    language = values.get("filter-lang", "cql2-text" if isinstance(value, str) else "cql2-json")
+    if language == "cql2-text":
+        return _read("filter", lambda text: cql2.from_text(_text(text)), value)
+    if language == "cql2-json":
+        return _read(
+            "filter", cql2.from_json, _read("filter", orjson.loads, value) if isinstance(value, str) else value
+        )
+    raise InvalidRequest(f"filter-lang: {language!r} is neither cql2-text nor cql2-json", "filter-lang")
 
 
 def _sortby(value: Any) -> tuple[SortKey, ...]:

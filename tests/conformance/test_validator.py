@@ -21,7 +21,7 @@ KNOWN_ADVICE = {
 }
 # The identity of an item is sent with any fields, as the extension allows.
 EXTRA_FIELDS = re.compile(r"response contained extra fields \[('(type|stac_version|id|collection|properties)'(, )?)+\]")
-CLASSES = ["core", "collections", "features", "item-search"]
+CLASSES = ["core", "collections", "features", "item-search", "filter"]
 # Checked where each item has a datetime and the property that is asked for.
 SORT_AND_FIELDS = ["item-search#sort", "features#sort", "item-search#fields", "features#fields"]
 GEOMETRY = orjson.dumps(box(100.0, 0.0, 103.0, 3.0)).decode()

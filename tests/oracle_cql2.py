@@ -1,0 +1,186 @@
+"""CQL2-JSON on one item's properties, in three-valued logic; None is unknown. Knows nothing of nodes or SQL."""
+
+import math
+import operator
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.factories import Document
+
+Truth = bool | None
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_CALCULATE: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": math.fmod,
+    "div": lambda left, right: float(math.trunc(left / right)),
+    "^": operator.pow,
+    "abs": lambda number, _: abs(number),
+    "ceil": lambda number, _: float(math.ceil(number)),
+    "floor": lambda number, _: float(math.floor(number)),
+}
+_TEXTS: dict[str, Callable[[str], str]] = {"lower": str.lower, "upper": str.upper}
+_SETS: dict[str, Callable[[set[Any], set[Any]], bool]] = {
+    "a_equals": operator.eq,
+    "a_contains": operator.ge,
+    "a_containedBy": operator.le,
+    "a_overlaps": lambda one, other: bool(one & other),
+}
+
+
+def evaluate(tree: Any, item: Document) -> Truth:
+    if not isinstance(tree, dict) or "property" in tree:
+        truth: Truth = _as(tree, bool, item)
+        return truth
+    name, arguments = tree["op"], tree["args"]
+    match name:
+        case "and":
+            return _and([evaluate(each, item) for each in arguments])
+        case "or":
+            return _not(_and([_not(evaluate(each, item)) for each in arguments]))
+        case "not":
+            return _not(evaluate(arguments[0], item))
+        case "isNull":
+            return _value(arguments[0], item) is None
+        case "between":
+            value, low, high = arguments
+            return _and([_compare(">=", value, low, [high], item), _compare("<=", value, high, [low], item)])
+        case "in":
+            value, options = arguments
+            equal = [_compare("=", value, option, options, item) for option in options]
+            return _not(_and([_not(each) for each in equal]))
+    return _relation(name, arguments, item)
+
+
+def _relation(name: str, arguments: list[Any], item: Document) -> Truth:
+    if name in _SETS:
+        one, other = (_set(each, item) for each in arguments)
+        return None if one is None or other is None else _SETS[name](one, other)
+    if name in ("like", "contains"):
+        value, pattern = (_as(each, str, item) for each in arguments)
+        if value is None:
+            return None
+        return pattern in value if name == "contains" else _pattern(pattern).fullmatch(value) is not None
+    left, right = arguments
+    return _compare(name, left, right, [], item)
+
+
+def _compare(name: str, left: Any, right: Any, beside: list[Any], item: Document) -> Truth:
+    """As the type that one of all that are compared has by itself; two properties as the type that both have."""
+    known = next((each for each in map(_type, [left, right, *beside]) if each is not None), None)
+    for kind in [known] if known else [bool, float, str]:
+        one, other = _as(left, kind, item), _as(right, kind, item)
+        if one is not None and other is not None:
+            return _COMPARE[name](one, other)
+    return None
+
+
+def _type(tree: Any) -> type | None:
+    """What it is by itself; None for a property."""
+    match tree:
+        case {"property": "datetime"} | {"date": _} | {"timestamp": _}:
+            return datetime
+        case {"property": _}:
+            return None
+        case {"op": name}:
+            return float if name in _CALCULATE else str if name in _TEXTS else bool
+    return float if type(tree) is int else type(tree)
+
+
+def _value(tree: Any, item: Document) -> Any:
+    """Of any type, for isNull."""
+    if isinstance(tree, dict) and "property" in tree:
+        return _property(tree["property"], item)
+    return _as(tree, _type(tree) or str, item)
+
+
+def _as(tree: Any, kind: type, item: Document) -> Any:
+    match tree:
+        case {"property": name}:
+            return _narrowed(_property(name, item), kind)
+        case {"date": text} | {"timestamp": text}:
+            return _narrowed(text, datetime)
+        case {"op": name, "args": arguments} if name in _CALCULATE:
+            numbers = [_as(each, float, item) for each in arguments]
+            return None if None in numbers else _calculated(name, numbers)
+        case {"op": name, "args": [argument]} if name in _TEXTS:
+            text = _as(argument, str, item)
+            return None if text is None else _TEXTS[name](text)
+        case {"op": _}:
+            return evaluate(tree, item)
+    return _narrowed(tree, kind)
+
+
+def _property(name: str, item: Document) -> Any:
+    name = name.removeprefix("properties.")
+    if name in item:
+        return item[name]
+    found: Any = item
+    for step in name.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    return found
+
+
+def _narrowed(value: Any, kind: type) -> Any:
+    if kind is float and type(value) in (int, float):
+        return float(value) if abs(value) < 1e300 else None
+    if kind is datetime and isinstance(value, str):
+        return _instant(value)
+    return value if type(value) is kind else None
+
+
+def _instant(text: str) -> datetime | None:
+    leap = timedelta(seconds=1) if ":60" in text else timedelta()
+    try:
+        instant = datetime.fromisoformat(text.replace(":60", ":59").upper())
+    except ValueError:
+        return None
+    if (instant.tzinfo is None and len(text) > 10) or abs(instant.utcoffset() or leap) >= timedelta(hours=16):
+        return None
+    return (instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant) + leap
+
+
+def _calculated(name: str, numbers: list[float]) -> Any:
+    try:
+        return _narrowed(_CALCULATE[name](numbers[0], numbers[-1]), float)
+    except (ZeroDivisionError, OverflowError, ValueError):
+        return None
+
+
+def _pattern(like: str) -> re.Pattern[str]:
+    found, position = "", 0
+    while position < len(like):
+        if like[position] == "\\":
+            position += 1
+            found += re.escape(like[position : position + 1] or "\\")
+        else:
+            found += {"%": ".*", "_": "."}.get(like[position], re.escape(like[position]))
+        position += 1
+    return re.compile(found, re.DOTALL)
+
+
+def _set(tree: Any, item: Document) -> set[Any] | None:
+    values = _property(tree["property"], item) if isinstance(tree, dict) else tree
+    if not isinstance(values, list):
+        return None
+    return {(type(value) is bool, repr(value) if isinstance(value, list | dict) else value) for value in values}
+
+
+def _and(truths: list[Truth]) -> Truth:
+    return False if False in truths else None if None in truths else True
+
+
+def _not(truth: Truth) -> Truth:
+    return None if truth is None else not truth
