@@ -54,13 +54,7 @@ def _sorted(search: Search, rows: int) -> Fragment:
         order.values(),
         " FROM items i JOIN collections c ON c.key = i.collection WHERE ",
         order.after(),
-        _all_of(
-            _with_ids(search.ids),
-            _in_collections(search.collections),
-            _intersects_any(search.area),
-            _overlaps(search.interval),
-            _matches(search.filter),
-        ),
+        _all_conditions(search),
         " ",
         order.by(),
         _limit(rows),
@@ -73,14 +67,8 @@ def _by_ids(search: Search, rows: int) -> Fragment:
         "SELECT ",
         _ROW,
         ", c.id AS collection_id FROM items i JOIN collections c ON c.key = i.collection WHERE TRUE",
-        _all_of(
-            _with_ids(search.ids),
-            _in_collections(search.collections),
-            _intersects_any(search.area),
-            _overlaps(search.interval),
-            _matches(search.filter),
-            order.after(search.seek),
-        ),
+        _all_conditions(search),
+        _all_of(order.after(search.seek)),
         " ",
         order.by("i"),
         _limit(rows),
@@ -192,6 +180,17 @@ def _through_time(search: Search, rows: int) -> Fragment:
         _limit(rows),
         ") AS p JOIN collections c ON c.key = p.collection ",
         order.by("p"),
+    )
+
+
+def _all_conditions(search: Search) -> Fragment:
+    """What an item has to meet, tested on the item itself."""
+    return _all_of(
+        _with_ids(search.ids),
+        _in_collections(search.collections),
+        _intersects_any(search.area),
+        _overlaps(search.interval),
+        _matches(search.filter),
     )
 
 
