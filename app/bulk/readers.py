@@ -23,6 +23,12 @@ from app.stac import document as documents
 _LINE_AT_MOST = 1 << 24
 # Python converts whole numbers of up to 4,300 digits.
 _ENDLESS_NUMBER = re.compile(rb"\d{2000}")
+# Half of a UTF-16 pair: a first half with something else behind it, or a second one with no first before it.
+_HALF_A_PAIR = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9a-fA-F]{2}(?:[^\\]|\\[^u]|\\u[^dD]|\\u[dD][^c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})(?<!\\)(?:\\\\)*\\u[dD][c-fC-F]"
+)
+_PAIR_BYTES = 12
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -175,10 +181,16 @@ class _Rejoined:
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = io.BytesIO(head)
         self._rest = rest
+        self._before = b""
 
     def read(self, size: int = -1) -> bytes:
         part = self._head.read(size) or self._rest.read(size)
         # The parser crashes on whole numbers that Python does not convert. Half of such a number is in one part.
         if _ENDLESS_NUMBER.search(part):
             raise InvalidDocument("has a number of thousands of digits")
+        # It reads half of a UTF-16 pair as a question mark. A pair may be cut by the end of a part.
+        seen = self._before + part
+        if (b"\\ud" in seen or b"\\uD" in seen) and _HALF_A_PAIR.search(seen):
+            raise InvalidDocument("has half of a UTF-16 pair in a text")
+        self._before = seen[-_PAIR_BYTES:]
         return part

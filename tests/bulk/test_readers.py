@@ -176,6 +176,18 @@ def test_number_that_is_endless_is_a_fault(head: bytes) -> None:
 
 def test_lone_surrogate_is_a_fault_and_not_another_character() -> None:
     assert [entry.fault is not None for entry in read(lines(A) + b'{"id": "a\\ud800"}')] == [False, True]
+    for text in (b"a\\ud800", b"\\ud800\\u0041", b"\\udc00", b"\\ud83d\\ud83d\\ude00", b"\\ud800\\n"):
+        for padding in range(0, 40, 3):
+            data = b"[" + b" " * (65536 - 20 + padding) + b'{"id": "' + text + b'"}]'
+            assert [entry.fault is not None for entry in read(data)] == [True], (text, padding)
+
+
+@pytest.mark.parametrize("text", [b"\\ud83d\\ude00", b"\\\\ud800", b"\\u0041\\ud83d\\ude00x", b"\\\\\\ud83d\\ude00"])
+def test_pairs_and_what_only_looks_like_half_of_one(text: bytes) -> None:
+    expected = orjson.loads(b'"' + text + b'"')
+    for padding in range(0, 40, 3):
+        data = b"[" + b" " * (65536 - 20 + padding) + b'{"id": "' + text + b'"}]'
+        assert [entry.document for entry in read(data)] == [{"id": expected}]
 
 
 @given(st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=5), st.data())
