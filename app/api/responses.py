@@ -54,17 +54,13 @@ def item_collection(base: str, items: Iterable[StoredItem], links: list[Link], f
     features = [item_body(base, item) for item in items]
     if fields is not None:
         features = [documents.dump(fields.of(documents.parse(feature))) for feature in features]
-    return b'{"type":"FeatureCollection","features":[%b],"links":%b,"numberReturned":%d}' % (
-        b",".join(features),
-        orjson.dumps(links),
-        len(features),
-    )
+    return b'{"type":"FeatureCollection","features":' + _listed(features, links)
 
 
 def collection_list(base: str, collections: Iterable[StoredCollection], links: list[Link]) -> bytes:
-    listed = [collection_body(base, collection) for collection in collections]
-    return b'{"collections":[%b],"links":%b,"numberReturned":%d}' % (
-        b",".join(listed),
-        orjson.dumps(links),
-        len(listed),
-    )
+    return b'{"collections":' + _listed([collection_body(base, collection) for collection in collections], links)
+
+
+def _listed(members: list[bytes], links: list[Link]) -> bytes:
+    """What closes every page."""
+    return b'[%b],"links":%b,"numberReturned":%d}' % (b",".join(members), orjson.dumps(links), len(members))

@@ -1,8 +1,7 @@
 """The order of results, and what lies behind a token in it.
 
 The order is total: `(datetime, tie, id, collection)`, newest first. Oldest first, and the page before a token, are the
-same order read from the other end.
-A place in it is a row of values, compared as a row, so that depth costs nothing.
+same order read from the other end. A place in it is a row of values, compared as a row, so that depth costs nothing.
 """
 
 from dataclasses import dataclass

@@ -24,17 +24,7 @@ def geometry_ewkb(geometry: object) -> bytes:
 
     Raises ValueError that says what is wrong and where in the geometry.
     """
-    return to_ewkb(read_geometry(geometry))
-
-
-def read_geometry(geometry: object) -> BaseGeometry:
-    """The same points of the plane, in a form that PostGIS never fails on. Raises ValueError.
-
-    It does on some invalid polygons and on collections whose members overlap, and PostGIS 3.3 crashes on a point and
-    a MultiPolygon with an empty member: one such item would break all searches around it. So a ring that crosses
-    itself is split into the areas it goes round, empty members are left out, and a collection's members are united.
-    """
-    return _repaired(_parsed(geometry))
+    return to_ewkb(_repaired(_parsed(geometry)))
 
 
 def asked_geometry(geometry: object) -> BaseGeometry:
@@ -46,9 +36,7 @@ def asked_geometry(geometry: object) -> BaseGeometry:
     shape = _parsed(geometry)
     if shape.is_empty:
         raise ValueError("has no coordinates")
-    west, south, east, north = shape.bounds
-    if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
-        raise ValueError("goes beyond longitude ±180 or latitude ±90")
+    _check_on_globe(*shape.bounds)
     size = shapely.get_num_coordinates(shape)
     if size > _CROSSING_AT_MOST and shapely.get_dimensions(shape) > 0 and not (shape.is_valid and shape.is_simple):
         raise ValueError(f"has more than {_CROSSING_AT_MOST} positions and crosses itself")
@@ -74,6 +62,12 @@ def _parsed(geometry: object) -> BaseGeometry:
 
 
 def _repaired(shape: BaseGeometry) -> BaseGeometry:
+    """The same points of the plane, in a form that PostGIS never fails on.
+
+    It does on some invalid polygons and on collections whose members overlap, and PostGIS 3.3 crashes on a point and
+    a MultiPolygon with an empty member: one such item would break all searches around it. So a ring that crosses
+    itself is split into the areas it goes round, empty members are left out, and a collection's members are united.
+    """
     if shape.is_valid:
         return _united(shape)
     # Exact about every line, the usual way takes a minute for 500 positions at random, and fails on some polygons whose
@@ -123,9 +117,13 @@ def _plane(box: Sequence[float]) -> tuple[float, float, float, float]:
         raise ValueError(f"has its south ({south:g}) above its north ({north:g})")
     if half == 3 and box[2] > box[5]:
         raise ValueError(f"has its bottom ({box[2]:g}) above its top ({box[5]:g})")
+    _check_on_globe(west, south, east, north)
+    return west, south, east, north
+
+
+def _check_on_globe(west: float, south: float, east: float, north: float) -> None:
     if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
         raise ValueError("goes beyond longitude ±180 or latitude ±90")
-    return west, south, east, north
 
 
 def _rectangle(west: float, south: float, east: float, north: float) -> bytes:
