@@ -148,7 +148,9 @@ def test_no_interval(text: str, reason: str) -> None:
 
 @pytest.mark.parametrize("text", valid_datetimes)
 def test_what_the_validator_takes_for_valid(text: str) -> None:
-    Interval.parse(text)
+    found = Interval.parse(text)
+    assert (found.start is None) == text.startswith(("/", ".."))
+    assert (found.end is None) == text.endswith(("/", ".."))
 
 
 @pytest.mark.parametrize("text", invalid_datetimes)

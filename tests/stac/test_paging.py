@@ -125,4 +125,5 @@ def test_tampered_token_is_a_place_or_a_value_error(data: st.DataObject) -> None
 @given(st.lists(st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(), max_size=7))
 def test_any_values_are_a_place_or_a_value_error(values: list[object]) -> None:
     with suppress(ValueError):
-        paging.decode(packed([DIGEST, *values]), DIGEST)
+        seek = paging.decode(packed([DIGEST, *values]), DIGEST)
+        assert [seek.backward, seek.position.tie, seek.position.id] == [values[0], *values[2:4]]
