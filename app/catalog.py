@@ -11,8 +11,9 @@ from app.database.pool import Database
 from app.errors import NotFound
 from app.settings import Settings
 from app.stac import extent
+from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Position, Seek
-from app.stac.search import CollectionSearch, Search
+from app.stac.search import Search
 from app.stopwatch import Stopwatch
 
 

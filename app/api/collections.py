@@ -5,7 +5,8 @@ from fastapi import APIRouter, Request, Response
 from app.api import paths
 from app.api.dependencies import CollectionSearchDep, ContextDep, PlainContextDep
 from app.api.links import JSON, link, page_links
-from app.api.openapi import COLLECTION, COLLECTIONS, COLLECTIONS_PARAMETERS
+from app.api.openapi import COLLECTION, COLLECTIONS
+from app.api.parameters import COLLECTIONS_PARAMETERS
 from app.api.responses import answer, collection_body, collection_list, unless_known
 
 router = APIRouter(tags=["Collections"])

@@ -12,14 +12,9 @@ from app.api.links import base_url
 from app.catalog import Catalog
 from app.errors import InvalidRequest, TooLarge
 from app.settings import Settings
-from app.stac.search import (
-    COLLECTIONS_PARAMETERS,
-    ITEMS_PARAMETERS,
-    SEARCH_PARAMETERS,
-    CollectionSearch,
-    Search,
-    check_known,
-)
+from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
+from app.stac.parameters import check_known
+from app.stac.search import ITEMS_PARAMETERS, SEARCH_PARAMETERS, Search
 from app.stopwatch import Stopwatch
 
 

@@ -5,7 +5,8 @@ from fastapi import APIRouter, Request, Response
 from app.api import paths
 from app.api.dependencies import ContextDep, ItemsSearchDep, PlainContextDep
 from app.api.links import GEOJSON, JSON, collection_url, link, page_links
-from app.api.openapi import ITEM, ITEM_COLLECTION, ITEMS_PARAMETERS
+from app.api.openapi import ITEM, ITEM_COLLECTION
+from app.api.parameters import ITEMS_PARAMETERS
 from app.api.responses import answer, item_body, item_collection, unless_known
 from app.api.search import tokens
 

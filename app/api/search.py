@@ -5,7 +5,8 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import ContextDep, PlainContextDep, PostedSearchDep, QuerySearchDep
 from app.api.links import GEOJSON, JSON, Link, link, page_links, post_page_links
-from app.api.openapi import ITEM_COLLECTION, SEARCH_BODY, SEARCH_PARAMETERS
+from app.api.openapi import ITEM_COLLECTION
+from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS
 from app.api.responses import answer, item_collection
 from app.catalog import ItemPage
 from app.stac.search import Search

@@ -1,7 +1,7 @@
 """Statements on collections."""
 
 from app.database.fragment import Fragment, Parameter, sql
-from app.stac.search import CollectionSearch
+from app.stac.collection_search import CollectionSearch
 
 _ROW = """SELECT c.id, c.content, c.extent, ST_XMin(c.envelope) AS west, ST_YMin(c.envelope) AS south,
  ST_XMax(c.envelope) AS east, ST_YMax(c.envelope) AS north, c.first_start, c.last_end FROM collections c"""

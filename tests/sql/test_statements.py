@@ -17,8 +17,9 @@ from app import sql
 from app.database.fragment import Fragment, Parameter
 from app.sql import keyset
 from app.stac.collection import CheckedCollection
+from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Position, Seek
-from app.stac.search import CollectionSearch, Search
+from app.stac.search import Search
 from tests.factories import Document, box, point
 
 DAY = "2024-01-01T00:00:00Z"

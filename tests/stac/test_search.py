@@ -9,16 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InvalidRequest
+from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
 from app.stac.interval import Interval, parse_instant
 from app.stac.paging import Position, Seek
-from app.stac.search import (
-    COLLECTIONS_PARAMETERS,
-    ITEMS_PARAMETERS,
-    SEARCH_PARAMETERS,
-    CollectionSearch,
-    Search,
-    check_known,
-)
+from app.stac.parameters import check_known
+from app.stac.search import ITEMS_PARAMETERS, SEARCH_PARAMETERS, Search
 from tests.factories import Document, box, point
 
 DAY = parse_instant("2024-01-01T00:00:00Z")
