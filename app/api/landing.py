@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import openapi
 from app.api.dependencies import PlainContextDep
-from app.api.links import GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, link
+from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, link
 from app.api.openapi import CONFORMS, LANDING
 from app.api.responses import answer, json_answer
 from app.stac.conformance import CONFORMANCE
@@ -31,6 +31,7 @@ async def get_landing(context: PlainContextDep) -> Response:
             link("search", f"{base}/search", GEOJSON, title="Search by GET", method="GET"),
             link("search", f"{base}/search", GEOJSON, title="Search by POST", method="POST"),
             link(QUERYABLES, f"{base}/queryables", SCHEMA, title="What filters can name"),
+            link(FUNCTIONS, f"{base}/functions", JSON, title="What filters can call"),
             link("service-desc", f"{base}/api", OPENAPI, title="OpenAPI description"),
             link("service-doc", f"{base}/docs", HTML, title="Interactive documentation"),
         ],

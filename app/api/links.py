@@ -15,6 +15,7 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 HTML = "text/html"
 SCHEMA = "application/schema+json"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+FUNCTIONS = "http://www.opengis.net/def/rel/ogc/1.0/functions"
 
 Link = dict[str, Any]
 

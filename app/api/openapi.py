@@ -37,6 +37,23 @@ class JsonSchema(BaseModel):
     properties: dict[str, Any]
 
 
+class FunctionArgument(BaseModel):
+    type: list[str]
+
+
+class Function(BaseModel):
+    name: str
+    description: str
+    arguments: list[FunctionArgument]
+    returns: list[str]
+
+
+class Functions(BaseModel):
+    """The functions a filter can call (OGC 19-079r2, /req/filter/get-functions-response-json)."""
+
+    functions: list[Function]
+
+
 def _answers(model: type[BaseModel], media_type: str, *statuses: HTTPStatus) -> Responses:
     errors: Responses = {int(status): {"model": ErrorBody, "description": status.phrase} for status in statuses}
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
@@ -56,6 +73,7 @@ CONFORMS = _answers(Conformance, JSON, _BAD)
 COLLECTIONS = _answers(Collections, JSON, _BAD, _DOWN)
 COLLECTION = _answers(Collection, JSON, _BAD, _MISSING, _DOWN)
 ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
+FUNCTIONS = _answers(Functions, JSON, _BAD)
 QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
 ITEM_COLLECTION = _answers(ItemCollection, GEOJSON, _BAD, _MISSING, _SLOW, _DOWN)
 

@@ -32,6 +32,11 @@ _VALUES: dict[str, tuple[dict[str, Any], str]] = {
         "What the filter is written in: text by GET and JSON by POST, where nothing is said.",
     ),
     "filter-crs": ({"type": "string"}, "Of the filter's geometries: OGC:CRS84, which is the default, by its URI."),
+    "query": (
+        {"type": "object", "additionalProperties": {"type": "object"}},
+        'Operators on properties: `{"eo:cloud_cover": {"lt": 20}, "platform": {"in": ["sentinel-2a"]}}`. Known are '
+        "eq, neq, lt, lte, gt, gte, startsWith, endsWith, contains and in.",
+    ),
     "sortby": (
         {"type": "string"},
         "Fields to sort by, `-` for the other way: `-properties.eo:cloud_cover,id`. Items without a value come last.",
@@ -71,7 +76,7 @@ _FIELDS_OBJECT = {
     "additionalProperties": False,
     "properties": {"include": _TEXTS | {"nullable": True}, "exclude": _TEXTS | {"nullable": True}},
 }
-_EXTENSIONS = ("filter", "filter-lang", "filter-crs", "sortby", "fields")
+_EXTENSIONS = ("filter", "filter-lang", "filter-crs", "query", "sortby", "fields")
 SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
 ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
 COLLECTIONS_PARAMETERS = _parameters("limit", "token")

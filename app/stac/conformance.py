@@ -4,7 +4,7 @@ CQL2_CLASSES = (
     *("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators"),
     *("case-insensitive-comparison", "accent-insensitive-comparison"),
     *("basic-spatial-functions", "basic-spatial-functions-plus", "spatial-functions", "temporal-functions"),
-    *("array-functions", "property-property", "arithmetic"),
+    *("array-functions", "property-property", "functions", "arithmetic"),
 )
 CONFORMANCE: dict[str, str] = {
     "STAC API Core": "https://api.stacspec.org/v1.0.0/core",
@@ -15,6 +15,8 @@ CONFORMANCE: dict[str, str] = {
     "STAC API Sort, on items": "https://api.stacspec.org/v1.1.0/ogcapi-features#sort",
     "STAC API Fields, on search": "https://api.stacspec.org/v1.0.0/item-search#fields",
     "STAC API Fields, on items": "https://api.stacspec.org/v1.0.0/ogcapi-features#fields",
+    "STAC API Query, on search": "https://api.stacspec.org/v1.0.0/item-search#query",
+    "STAC API Query, on items": "https://api.stacspec.org/v1.0.0/ogcapi-features#query",
     "STAC API Filter": "https://api.stacspec.org/v1.0.0/item-search#filter",
     "OGC API Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
     "OGC API Features Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import orjson
 
 from app.errors import InvalidRequest
-from app.stac import cql2, fields, geometry, sorting
-from app.stac.cql2.nodes import Node
+from app.stac import cql2, fields, geometry, query, sorting
+from app.stac.cql2.nodes import And, Node
 from app.stac.fields import Fields
 from app.stac.interval import Interval
 from app.stac.sorting import SortKey
@@ -33,12 +33,12 @@ def check_known(given: Mapping[str, object], known: frozenset[str]) -> None:
             raise InvalidRequest(f"unknown parameter {name!r}: {choice}", name)
 
 
-def of_query(query: Mapping[str, str]) -> dict[str, Any]:
+def of_query(given: Mapping[str, str]) -> dict[str, Any]:
     """The values of a query string, in the types that a JSON body has them in. Raises InvalidRequest."""
-    values: dict[str, Any] = dict(query)
+    values: dict[str, Any] = dict(given)
     for name, reader in _QUERY_READERS.items():
-        if name in query:
-            values[name] = read(name, reader, query[name])
+        if name in given:
+            values[name] = read(name, reader, given[name])
     return values
 
 
@@ -99,6 +99,12 @@ def interval(value: Any) -> Interval:
 
 
 def condition(values: Mapping[str, Any]) -> Node | None:
+    """What `filter` and `query` ask together."""
+    conditions = [each for each in (_filter(values), optional(values, "query", query.from_json)) if each is not None]
+    return And(tuple(conditions)) if len(conditions) > 1 else next(iter(conditions), None)
+
+
+def _filter(values: Mapping[str, Any]) -> Node | None:
     """Features Part 3: a text is CQL2 text and an object is CQL2 JSON, unless `filter-lang` says otherwise."""
     crs = values.get("filter-crs", _CRS84)
     if crs != _CRS84:
@@ -168,4 +174,5 @@ _QUERY_READERS: Mapping[str, Callable[[str], Any]] = {
     "ids": _listed,
     "intersects": orjson.loads,
     "limit": _whole,
+    "query": orjson.loads,
 }

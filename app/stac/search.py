@@ -13,7 +13,7 @@ from app.stac.paging import Seek
 from app.stac.sorting import SortKey
 
 _PAGE = {"bbox", "collections", "datetime", "ids", "limit", "token"}
-_EXTENSIONS = {"fields", "filter", "filter-crs", "filter-lang", "sortby"}
+_EXTENSIONS = {"fields", "filter", "filter-crs", "filter-lang", "query", "sortby"}
 SEARCH_PARAMETERS = frozenset(_PAGE | _EXTENSIONS | {"intersects"})
 # `ids` and `collections` are what pystac-client sends to the items of a collection.
 ITEMS_PARAMETERS = frozenset(_PAGE | _EXTENSIONS)

@@ -54,6 +54,10 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise AssertionError(f"the server at {url} did not answer (exit status {process.poll()})")
 
 
+def optical(number: int) -> Document:
+    return {"eo:cloud_cover": number, "instruments": ["msi"] if number % 2 else ["msi", "tirs"]}
+
+
 def documents() -> Iterator[Document]:
     """Items of a day each, in a row from longitude 95 to 106 along the equator, and some at 20, 20."""
     for name in COLLECTIONS:
@@ -64,7 +68,11 @@ def documents() -> Iterator[Document]:
             f"optical-{number:02}",
             "optical",
             geometry=box(west, south, west + 1.5, south + 1.5),
-            properties={"datetime": f"2024-{1 + number // 28:02}-{1 + number % 28:02}T10:00:00.25Z", "title": "Scene"},
+            properties={
+                "datetime": f"2024-{1 + number // 28:02}-{1 + number % 28:02}T10:00:00.25Z",
+                "title": "Scene",
+                **optical(number),
+            },
         )
     for number in range(25):
         west, south = (20.0, 20.0) if number == 0 else (100 + number % 5, -1.0 + number // 5)

@@ -23,16 +23,25 @@ KNOWN_ADVICE = {
 EXTRA_FIELDS = re.compile(r"response contained extra fields \[('(type|stac_version|id|collection|properties)'(, )?)+\]")
 CLASSES = ["core", "collections", "features", "item-search", "filter"]
 # Checked where each item has a datetime and the property that is asked for.
-SORT_AND_FIELDS = ["item-search#sort", "features#sort", "item-search#fields", "features#fields"]
+OF_PROPERTIES = [f"{path}#{name}" for path in ("item-search", "features") for name in ("sort", "fields", "query")]
+QUERY = {
+    **dict.fromkeys(("eq", "neq", "lt", "lte", "gt", "gte"), "20"),
+    "starts-with": "Sce",
+    "ends-with": "ene",
+    "contains": "cen",
+}
 GEOMETRY = orjson.dumps(box(100.0, 0.0, 103.0, 3.0)).decode()
 
 
 @pytest.mark.parametrize("collection", ["optical", "elevation"])
 def test_the_validator_finds_no_error(catalogue: str, collection: str) -> None:
-    chosen = CLASSES + (SORT_AND_FIELDS if collection == "optical" else [])
+    chosen = CLASSES + (OF_PROPERTIES if collection == "optical" else [])
     classes = [argument for name in chosen for argument in ("--conformance", name)]
     arguments = ["--root-url", catalogue, "--collection", collection, "--geometry", GEOMETRY, *classes]
     arguments += ["--fields-nested-property", "properties.title"]
+    arguments += ["--query-comparison-field", "eo:cloud_cover", "--query-substring-field", "title"]
+    arguments += [part for name, value in QUERY.items() for part in (f"--query-{name}-value", value)]
+    arguments += ["--query-in-field", "instruments", "--query-in-values", "tirs,oli"]
     run = subprocess.run(
         [sys.executable, str(RUNNER), *arguments, "--validate-pagination", "--log-level", "WARNING"],
         capture_output=True,

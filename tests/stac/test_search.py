@@ -112,6 +112,10 @@ EVERY_WAY = [
     ("intersects", '{"type":"Feature","geometry":null}', {"type": "Feature", "geometry": point(0, 0)}),
     ("ids", "a\0", ["a\0"]),
     ("collections", "a,b\0", [1]),
+    ("query", "", ""),
+    ("query", "{", []),
+    ("query", '{"a":1}', {"a": 1}),
+    ("query", '{"a":{"x":1}}', {"a": {"x": 1}}),
     ("token", "", ""),
     ("token", "x", 5),
     ("token", "ü", {"a": 1}),
@@ -240,7 +244,13 @@ def test_token_leads_to_its_page_of_the_same_search() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"collections": "b,a"}, {"ids": "x,y"}, {"bbox": "0,0,1,2"}, {"datetime": "2024-01-01T00:00:00Z/.."}],
+    [
+        {"query": '{"a":{"eq":1}}'},
+        {"collections": "b,a"},
+        {"ids": "x,y"},
+        {"bbox": "0,0,1,2"},
+        {"datetime": "2024-01-01T00:00:00Z/.."},
+    ],
     ids=str,
 )
 def test_token_of_another_search_is_refused(change: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The functions a filter may call: CASEI and ACCENTI of the standard, and ours."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from app.stac.cql2.nodes import Kind
 
@@ -26,3 +27,19 @@ FUNCTIONS: dict[str, Function] = {
     "floor": Function("The greatest whole number that is not greater.", ("number",), "number"),
     "round": Function("The nearest whole number; the even one of two.", ("number",), "number"),
 }
+
+# The types of the standard that a function here can take or return.
+_TYPES: dict[Kind, str] = {"boolean": "boolean", "number": "number", "text": "string"}
+
+
+def listed() -> list[dict[str, Any]]:
+    """The functions as OGC 19-079r2 describes them, /req/filter/get-functions-response-json."""
+    return [
+        {
+            "name": name,
+            "description": function.description,
+            "arguments": [{"type": [_TYPES[kind]]} for kind in function.arguments],
+            "returns": [_TYPES[function.returns]],
+        }
+        for name, function in FUNCTIONS.items()
+    ]

@@ -1,0 +1,15 @@
+"""Functions: OGC API Features Part 3, for the class `functions` of CQL2."""
+
+from fastapi import APIRouter, Response
+
+from app.api.dependencies import PlainContextDep
+from app.api.openapi import FUNCTIONS
+from app.api.responses import json_answer
+from app.stac.cql2.functions import listed
+
+router = APIRouter(tags=["Queryables"])
+
+
+@router.get("/functions", summary="What filters can call", responses=FUNCTIONS)
+async def get_functions(context: PlainContextDep) -> Response:
+    return json_answer({"functions": listed()}, context.watch)
