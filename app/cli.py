@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
@@ -31,7 +31,9 @@ from rich.text import Text
 
 from app import demo as demo_catalogue
 from app.bulk.load import Loader, OnError, Report, Stopped
-from app.bulk.readers import Entry, entries, entries_of_lines
+from app.bulk.readers import Entry
+from app.bulk.readers.sources import Format, Source
+from app.bulk.readers.web import Web, is_url
 from app.database import embedded, schema
 from app.database.pool import Database
 from app.demo import rasters
@@ -54,7 +56,6 @@ Workers = Annotated[int, typer.Option(help="Processes that answer requests.", mi
 
 # Seconds a statement of a load may run: a batch is written by one, and ANALYZE is another.
 _LOAD_TIMEOUT = 600
-_LINES = {".ndjson", ".jsonl", ".geojsonl", ".ndgeojson"}
 
 
 def main() -> None:
@@ -98,22 +99,28 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
 
 @app.command()
 def load(
-    files: Annotated[list[str], typer.Argument(help="Files to load, in this order; `-` is standard input.")],
+    sources: Annotated[
+        list[str], typer.Argument(help="Files, folders and URLs to load, in this order; `-` is standard input.")
+    ],
     mode: Annotated[
         Mode, typer.Option(help="With an id that exists: refuse the new one, or replace the old.")
     ] = "insert",
     on_error: Annotated[OnError, typer.Option(help="What is done at a document that is refused.")] = "stop",
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="Of the sources; else found from the content.", show_default=False),
+    ] = None,
 ) -> None:
-    """Load collections and items: NDJSON, JSON, ItemCollections, lists.
+    """Load collections and items: NDJSON, JSON, ItemCollections, STAC GeoParquet, static catalogues, other STAC APIs.
 
     Each document is checked first. A batch of up to 1,000 items is stored whole or not at all, so that with
     `--on-error stop` nothing of the batch with the fault is stored, and with `skip` all of it but the faults.
     """
-    missing = [name for name in files if name != "-" and not Path(name).is_file()]
-    if missing:
-        raise SetupError(f"there is no file {missing[0]!r}")
+    named = [Source(location, form) for location in sources]
+    for source in named:
+        source.check()
     with _ready_database(Settings()) as url:
-        report, stopped = asyncio.run(_load_files(url, files, mode, on_error))
+        report, stopped = asyncio.run(_load_sources(url, named, mode, on_error))
     _summarise(report, stopped)
     if report.refused:
         raise typer.Exit(1)
@@ -208,18 +215,17 @@ def _serve(url: str, host: str, port: int, workers: int) -> None:
     )
 
 
-async def _load_files(url: str, files: list[str], mode: Mode, on_error: OnError) -> tuple[Report, bool]:
+async def _load_sources(url: str, sources: list[Source], mode: Mode, on_error: OnError) -> tuple[Report, bool]:
     """The report, and whether a refusal stopped the load."""
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
         loader = Loader(database, mode, on_error, _print_refusal)
         stopped = False
-        several = len(files) > 1
-        with _progress(loader.report) as progress:
+        several = len(sources) > 1
+        with _progress(loader.report) as progress, Web() as web:
             try:
-                for name in files:
-                    with _opened(name, progress) as stream:
-                        found = entries_of_lines(stream) if Path(name).suffix in _LINES else entries(stream)
-                        await loader.load(_in_file(name, found) if several else found)
+                for source in sources:
+                    found = source.entries(web, _shown(source.location, progress))
+                    await loader.load(_in_source(source.location, found) if several else found)
             except Stopped:
                 stopped = True
         await loader.finish()
@@ -237,18 +243,21 @@ async def _load_demo(url: str) -> Report:
     return loader.report
 
 
-def _in_file(name: str, found: Iterable[Entry]) -> Iterator[Entry]:
-    return (replace(entry, place=f"{name}, {entry.place}") for entry in found)
+def _in_source(name: str, found: Iterable[Entry]) -> Iterator[Entry]:
+    """A place that is a URL, or a path below the source, says enough."""
+    for entry in found:
+        says_enough = is_url(entry.place) or entry.place.startswith(name)
+        yield entry if says_enough else replace(entry, place=f"{name}, {entry.place}")
 
 
-@contextmanager
-def _opened(name: str, progress: Progress) -> Iterator[BinaryIO]:
-    if name == "-":
-        progress.add_task("standard input", total=None)
-        yield sys.stdin.buffer
-    else:
-        with progress.open(name, "rb", description=escape(Path(name).name)) as stream:
-            yield stream
+def _shown(name: str, progress: Progress) -> Callable[[Path], AbstractContextManager[BinaryIO]]:
+    """Opens the files of a source; how far one is read is shown, or that something comes in."""
+    waiting = progress.add_task(escape("standard input" if name == "-" else name), total=None)
+
+    def opened(path: Path) -> AbstractContextManager[BinaryIO]:
+        return progress.open(path, "rb", task_id=waiting)
+
+    return opened
 
 
 def _progress(report: Report) -> Progress:

@@ -60,4 +60,6 @@ def test_functions_are_small(path: Path) -> None:
 
 def test_each_room_with_a_folder_has_a_second_file() -> None:
     for folder in {path.parent for path in FILES} - {ROOT / "app"}:
-        assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) > 1, named(folder)
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        rooms = list(folder.glob("*/__init__.py"))
+        assert len(files + rooms) > 1, named(folder)

@@ -1,4 +1,4 @@
-"""Documents out of files: one at a time, whatever the size of the file.
+"""Documents out of JSON files.
 
 NDJSON is read by line; a JSON document (an Item, a Collection, an ItemCollection, a list of either) by a streaming
 parser. A document that cannot be read is an entry with a fault, and reading goes on behind it where the format allows.
@@ -8,14 +8,14 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import ijson
 from ijson.common import ObjectBuilder
 
+from app.bulk.readers.entry import Entry
 from app.errors import InvalidDocument
 from app.stac import document as documents
 
@@ -30,15 +30,7 @@ _HALF_A_PAIR = re.compile(
 )
 _PAIR_BYTES = 12
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A document and the place it was found at; or, with `fault`, why there is none."""
-
-    place: str
-    document: Any = None
-    fault: str | None = None
+_LISTS = {("features", "start_array"): "FeatureCollection", ("collections", "start_array"): "Collections"}
 
 
 def entries(stream: BinaryIO) -> Iterator[Entry]:
@@ -59,6 +51,34 @@ def entries_of_lines(stream: BinaryIO) -> Iterator[Entry]:
     """The documents of a file that is known to be NDJSON, so that a broken first line is just that."""
     number, line = _first_line(stream)
     return _from_lines(chain([line], stream), number - 1)
+
+
+def outline(stream: IO[bytes]) -> str | None:
+    """The `type` of the document a file begins with; None where it has none, or is no JSON object.
+
+    An ItemCollection is told by its features, and a list of collections is called `Collections`.
+    """
+    guarded = _Rejoined(stream.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK), stream)
+    try:
+        for prefix, event, value in ijson.parse(guarded):
+            if prefix == "type" and event == "string":
+                return str(value)
+            if (prefix, event) in _LISTS:
+                return _LISTS[prefix, event]
+            if prefix == "" and event in ("start_array", "end_map"):
+                return None
+    except (ijson.JSONError, InvalidDocument, UnicodeDecodeError):
+        return None
+    return None
+
+
+def next_link(stream: IO[bytes]) -> bool:
+    """Whether a JSON document links to a next page."""
+    try:
+        links = ijson.items(_Rejoined(b"", stream), "links.item")
+        return any(isinstance(link, dict) and link.get("rel") == "next" for link in links)
+    except (ijson.JSONError, InvalidDocument, UnicodeDecodeError):
+        return False
 
 
 def _first_line(stream: BinaryIO) -> tuple[int, bytes]:
@@ -178,7 +198,7 @@ def _number(value: Any) -> Any:
 class _Rejoined:
     """A stream whose first line was read, with that line in front again."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
         self._head = io.BytesIO(head)
         self._rest = rest
         self._before = b""

@@ -1,0 +1,155 @@
+"""STAC GeoParquet of other tools, and files that are none."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import shapely
+import stac_geoparquet.arrow
+
+from app.bulk.readers.geoparquet import DIFFERENCES, entries
+from app.stac.item import check_item
+from tests.factories import Document, item, point
+
+WKB = shapely.to_wkb(shapely.Point(1, 2))
+
+
+def written(path: Path, *rows: Document, metadata: dict[str, Any] | None = None, **options: Any) -> Path:
+    table = pa.Table.from_pylist(list(rows))
+    if metadata is not None:
+        table = table.replace_schema_metadata({"stac-geoparquet": orjson.dumps(metadata)})
+    pq.write_table(table, path, **options)
+    return path
+
+
+def row(item_id: str, **columns: Any) -> Document:
+    members = {"type": "Feature", "stac_version": "1.1.0", "collection": "things", "links": [{"rel": "a", "href": "b"}]}
+    return members | {"id": item_id, "geometry": WKB, "datetime": "2024-01-01T00:00:00Z"} | columns
+
+
+def lines_of(path: Path) -> list[Document]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_file_of_another_tool(shared_data: Path) -> None:
+    """parquet-rs, without any metadata: the items that are in NDJSON too are the same."""
+    known = {line["id"]: line for line in lines_of(shared_data / "landsat-c2-l2.ndjson")}
+    found = list(entries(shared_data / "landsat-c2-l2.parquet"))
+    assert [entry.fault for entry in found] == [None] * 100
+    assert found[99].place == "row group 1, row 100"
+    for entry in found:
+        assert check_item(entry.document).collection == "landsat-c2-l2"
+    both = [entry.document for entry in found if entry.document["id"] in known]
+    for document in both:
+        assert document["assets"].keys() == known[document["id"]]["assets"].keys()
+
+
+@pytest.mark.parametrize("name", ["naip", "sentinel-2-l2a", "landsat-c2-l2"])
+def test_file_of_stac_geoparquet(shared_data: Path, tmp_path: Path, name: str) -> None:
+    documents = lines_of(shared_data / f"{name}.ndjson")
+    collections = {name: {"type": "Collection", "id": name}}
+    reader = stac_geoparquet.arrow.parse_stac_items_to_arrow(documents)
+    stac_geoparquet.arrow.to_parquet(reader, tmp_path / "x.parquet", collections=collections)
+    described, *found = list(entries(tmp_path / "x.parquet"))
+    assert described.document == collections[name]
+    for entry, document in zip(found, documents, strict=True):
+        assert without_nulls(entry.document) == without_nulls(document)
+
+
+def without_nulls(value: Any) -> Any:
+    """And with date-times as the columns have them, which lose their form."""
+    if isinstance(value, dict):
+        return {name: without_nulls(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [without_nulls(member) for member in value]
+    return value.replace("+00:00", "Z").replace("0Z", "Z") if isinstance(value, str) else value
+
+
+def test_row_groups_and_rows_have_places(tmp_path: Path) -> None:
+    rows = [row(name, geometry=b"no geometry" if name == "d" else WKB) for name in "abcde"]
+    found = list(entries(written(tmp_path / "x", *rows, row_group_size=2)))
+    assert [entry.place for entry in found] == [
+        *("row group 1, row 1", "row group 1, row 2"),
+        *("row group 2, row 1", "row group 2, row 2", "row group 3, row 1"),
+    ]
+    assert [entry.fault is None for entry in found] == [True, True, True, False, True]
+    assert "geometry: is not WKB" in str(found[3].fault)
+
+
+def test_empty_columns_are_members_that_are_not_there(tmp_path: Path) -> None:
+    rows = [row("a", gsd=10.0, nested={"x": 1, "y": None}, cloud=float("nan")), row("b", geometry=None, datetime=None)]
+    first, second = [entry.document for entry in entries(written(tmp_path / "x", *rows))]
+    assert first["geometry"] == point(1.0, 2.0)
+    assert first["properties"] == {"datetime": "2024-01-01T00:00:00Z", "gsd": 10.0, "nested": {"x": 1}}
+    assert (second["geometry"], second["properties"], second["assets"]) == (None, {"datetime": None}, {})
+
+
+def test_boxes_are_arrays_again(tmp_path: Path) -> None:
+    flat = {"xmin": 1.0, "ymin": 2.0, "xmax": 3.0, "ymax": 4.0}
+    rows = [row("a", bbox=flat), row("b", bbox=flat | {"zmin": 5.0, "zmax": 6.0}), row("c")]
+    boxes = [entry.document.get("bbox") for entry in entries(written(tmp_path / "x", *rows))]
+    assert boxes == [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 5.0, 3.0, 4.0, 6.0], None]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_of_each_unit(tmp_path: Path, unit: str) -> None:
+    table = pa.Table.from_pylist([row("a")])
+    times = pa.array([1_720_000_000], pa.timestamp("s", "UTC")).cast(pa.timestamp(unit, "UTC"))
+    table = table.set_column(table.schema.get_field_index("datetime"), "datetime", times)
+    pq.write_table(table, tmp_path / "x")
+    (found,) = entries(tmp_path / "x")
+    assert found.document["properties"]["datetime"] == "2024-07-03T09:46:40Z"
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("[[[], 1]]", "has differences that do not belong to it"),
+        ('[[["nothing", "there"], 1]]', "has differences that do not belong to it"),
+        ("1", "has differences that do not belong to it"),
+        ("no JSON", "is not JSON"),
+    ],
+)
+def test_differences_of_another_item(tmp_path: Path, said: str, fault: str) -> None:
+    (found,) = entries(written(tmp_path / "x", row("a") | {DIFFERENCES: said}))
+    assert fault in str(found.fault)
+
+
+def test_parquet_that_is_no_geoparquet(tmp_path: Path) -> None:
+    (found,) = entries(written(tmp_path / "x", {"a": 1}))
+    assert found.fault == "is not STAC GeoParquet: there is no column 'id'"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PAR1", b"PAR1PAR1", b'{"type": "Feature"}', b"PAR1" + b"\xff" * 40 + b"PAR1"]
+)
+def test_file_that_is_no_parquet(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x").write_bytes(content)
+    (found,) = entries(tmp_path / "x")
+    assert str(found.fault).startswith("is not Parquet")
+
+
+def test_truncated_row_group_is_told_with_its_place(tmp_path: Path) -> None:
+    path = written(tmp_path / "x", *(row(f"{n}", text=f"{n}" * 50) for n in range(2000)), row_group_size=1000)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 2000] = b"\xff" * 2000
+    path.write_bytes(content)
+    found = list(entries(path))
+    assert [entry.place for entry in found if entry.fault] != []
+    assert all("row group" in entry.place for entry in found)
+
+
+def test_binary_value_is_refused(tmp_path: Path) -> None:
+    (found,) = entries(written(tmp_path / "x", row("a", raw=b"\x00")))
+    assert found.fault == "has a binary value, which JSON cannot hold"
+
+
+def test_item_of_the_factory_is_what_a_row_gives(tmp_path: Path) -> None:
+    expected = item("a", geometry=point(1.0, 2.0))
+    columns = {name: expected[name] for name in ("stac_version", "assets", "bbox")}
+    (found,) = entries(written(tmp_path / "x", row("a", **columns)))
+    assert found.document["assets"] == expected["assets"]
+    assert found.document["bbox"] == expected["bbox"]

@@ -1,0 +1,95 @@
+"""A website in a thread, whose answers can fail a few times first."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Failure = str | int
+
+
+@dataclass
+class Website:
+    """`pages` maps a path with its query, or a method and a path, to a document, bytes, or what makes one of a body.
+
+    `failures` lists for a path what happens to the first requests: a status, or "drop" for a connection that breaks
+    in the middle of the answer.
+    """
+
+    url: str = ""
+    pages: dict[str, Any] = field(default_factory=dict)
+    failures: dict[str, list[Failure]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+
+@contextmanager
+def website() -> Iterator[Website]:
+    site = Website()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(site))
+    server.daemon_threads = True
+    site.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _handler(site: Website) -> type[BaseHTTPRequestHandler]:
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            with lock:
+                site.at_once += 1
+                site.most_at_once = max(site.most_at_once, site.at_once)
+            try:
+                self._answer(self.path, None)
+            finally:
+                with lock:
+                    site.at_once -= 1
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(f"POST {self.path}", body)
+
+        def _answer(self, key: str, body: Any) -> None:
+            with lock:
+                site.asked.append(key)
+                site.headers.append({name.lower(): value for name, value in self.headers.items()})
+                failures = site.failures.get(key, [])
+                failure = failures.pop(0) if failures else None
+            page = site.pages.get(key)
+            if isinstance(failure, int) or page is None:
+                self._send(failure if isinstance(failure, int) else 404, b"{}", 2)
+                return
+            if isinstance(page, Callable):  # type: ignore[arg-type]
+                page = page(body)
+            data = page if isinstance(page, bytes) else json.dumps(page).encode()
+            if failure == "drop":
+                self._send(200, data[: len(data) // 2], len(data))
+                self.close_connection = True
+            else:
+                self._send(200, data, len(data))
+
+        def _send(self, status: int, data: bytes, length: int) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
