@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asyncpg import Record
 
 from app import sql
 from app.database.pool import Database
-from app.errors import NotFound
+from app.errors import NotFound, TimedOut
+from app.indexing import KnownIndexes
 from app.settings import Settings
 from app.stac import extent
 from app.stac.collection_search import CollectionSearch
@@ -54,19 +55,26 @@ class Catalog:
     database: Database
     default_limit: int
     max_limit: int
+    indexes: KnownIndexes = field(default_factory=KnownIndexes)
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, settings: Settings, url: str) -> AsyncIterator["Catalog"]:
         async with Database.opened(url, settings.pool_size, settings.query_timeout) as database:
-            yield cls(database, settings.default_limit, settings.max_limit)
+            catalog = cls(database, settings.default_limit, settings.max_limit)
+            async with catalog.indexes.followed(database):
+                yield catalog
 
     async def search(self, search: Search, watch: Stopwatch) -> ItemPage:
         """One page, newest item first."""
         limit = self._limit(search.limit)
-        query = sql.items.page(search, limit + 1)
+        known = self.indexes.properties
+        query = sql.items.page(search, limit + 1, known)
         watch.lap("sql")
-        rows = await self.database.fetch(query)
+        try:
+            rows = await self.database.fetch(query)
+        except TimedOut as error:
+            raise TimedOut(error.description + sql.indexed.advice(search, known)) from None
         watch.lap("db")
         backward = search.seek is not None and search.seek.backward
         kept = rows[:limit][::-1] if backward else rows[:limit]

@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from time import monotonic
+from typing import Annotated, BinaryIO, TypeVar
 
 import typer
 import uvicorn
@@ -27,9 +28,11 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column, Table
 from rich.text import Text
 
 from app import demo as demo_catalogue
+from app import indexing
 from app.bulk.load import Loader, OnError, Report, Stopped
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Format, Source
@@ -50,6 +53,7 @@ app = typer.Typer(
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
+Answer = TypeVar("Answer")
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
 Workers = Annotated[int, typer.Option(help="Processes that answer requests.", min=1)]
@@ -149,6 +153,59 @@ def doctor() -> None:
             _out.print(Text(f"     → {finding.remedy}"), soft_wrap=True)
     if not healthy:
         raise typer.Exit(1)
+
+
+_index = typer.Typer(
+    help="Indexes on properties, for sorting and filtering by them at the cost of the page.", no_args_is_help=True
+)
+app.add_typer(_index, name="index")
+Property = Annotated[str, typer.Argument(metavar="PROPERTY", help="Name of a property, such as eo:cloud_cover.")]
+
+
+@_index.command("add")
+def index_add(name: Property) -> None:
+    """Make the index of a property, while the service reads and writes. Safe to repeat, also when it was stopped."""
+    start = monotonic()
+    with _ready_database(Settings()) as url, _out.status(f"Making the index on {escape(name)} …"):
+        made = asyncio.run(_with_one_connection(url, lambda database: indexing.add(database, name)))
+    if made is None:
+        _out.print(Text(f"The index on {name} is there already."))
+    else:
+        _out.print(
+            Text(
+                f"The index on {made.property} is there: {made.bytes / 1e6:,.1f} MB, {monotonic() - start:,.1f} s."
+                " A running service uses it within half a minute."
+            ),
+            soft_wrap=True,
+        )
+
+
+@_index.command("drop")
+def index_drop(name: Property) -> None:
+    """Drop the index of a property, while the service reads and writes."""
+    with _ready_database(Settings()) as url:
+        asyncio.run(_with_one_connection(url, lambda database: indexing.drop(database, name)))
+    _out.print(Text(f"The index on {name} is dropped."))
+
+
+@_index.command("list")
+def index_list() -> None:
+    """The properties that have an index, with its state and its size."""
+    with _ready_database(Settings()) as url:
+        found = asyncio.run(_with_one_connection(url, indexing.listed))
+    if not found:
+        _out.print("No property has an index; `upesi index add eo:cloud_cover` makes one.")
+        return
+    table = Table("property", "state", Column("MB", justify="right"), "since", box=None)
+    for index in found:
+        table.add_row(Text(index.property), index.state, f"{index.bytes / 1e6:,.1f}", f"{index.created:%Y-%m-%d}")
+    _out.print(table)
+
+
+async def _with_one_connection(url: str, ask: Callable[[Database], Awaitable[Answer]]) -> Answer:
+    """Without a time limit: an index takes what it takes."""
+    async with Database.opened(url, size=1, query_timeout=None) as database:
+        return await ask(database)
 
 
 @app.command()

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from app import indexing
 from app.database import embedded, examination, schema
+from app.database.pool import Database
 from app.errors import SetupError
+from app.indexing import PropertyIndex
 from app.settings import Settings
 
 
@@ -58,6 +61,8 @@ def _database(url: str) -> Iterator[Finding]:
     yield _schema(found.revision)
     if found.revision is not None:
         yield _indexes(found)
+        if found.revision == schema.newest_revision():
+            yield from map(_of_property, asyncio.run(_property_indexes(url)))
         yield Finding("catalogue", f"{found.collections:,} collections, about {found.items:,} items")
 
 
@@ -89,3 +94,15 @@ def _indexes(found: examination.Examination) -> Finding:
     if not states:
         return Finding("indexes", "all there and valid")
     return Finding("indexes", "; ".join(states), "; ".join(remedies))
+
+
+async def _property_indexes(url: str) -> list[PropertyIndex]:
+    async with Database.opened(url, size=1, query_timeout=60) as database:
+        return await indexing.listed(database)
+
+
+def _of_property(index: PropertyIndex) -> Finding:
+    name = f"index on {index.property}"
+    if index.state in ("valid", "building"):
+        return Finding(name, f"{index.state}, {index.bytes / 1e6:,.1f} MB")
+    return Finding(name, index.state, f"run `upesi index add {index.property}`, or `upesi index drop` it")

@@ -7,6 +7,8 @@ from typing import Any
 
 from shapely.geometry import box, shape
 
+from tests.oracle_cql2 import evaluate
+
 Document = dict[str, Any]
 
 
@@ -20,6 +22,7 @@ class Query:
     intersects: Document | None = None
     interval: tuple[datetime | None, datetime | None] | None = None
     sortby: list[tuple[str, str]] | None = None
+    filter: Document | None = None
 
     def body(self) -> Document:
         body: Document = {
@@ -27,6 +30,7 @@ class Query:
             "ids": self.ids,
             "bbox": self.bbox,
             "intersects": self.intersects,
+            "filter": self.filter,
         }
         if self.interval is not None:
             body["datetime"] = "/".join(".." if end is None else end.isoformat() for end in self.interval)
@@ -39,10 +43,11 @@ def expected(query: Query, documents: list[Document]) -> list[tuple[str, str]]:
     """(collection, id) of all that match, in the order they are served in. `documents` are in the order of loading."""
     keys = {name: key for key, name in enumerate(dict.fromkeys(d["collection"] for d in documents))}
     found = [document for document in documents if matches(query, document)]
-    # Oldest first is the order of all results read from its end; any other sorting keeps that order within ties.
-    oldest_first = query.sortby == [("datetime", "asc")]
-    found.sort(key=lambda d: (_when(d), _tie(d["id"]), d["id"], keys[d["collection"]]), reverse=not oldest_first)
-    for field, direction in reversed(query.sortby or [] if not oldest_first else []):
+    # Within ties of the fields asked: as a last `datetime` says, else against the last field.
+    last, way = (query.sortby or [("datetime", "desc")])[-1]
+    newest_first = (last == "datetime") == (way == "desc")
+    found.sort(key=lambda d: (_when(d), _tie(d["id"]), d["id"], keys[d["collection"]]), reverse=newest_first)
+    for field, direction in reversed(query.sortby or []):
         for kind in (str, float):
             found = _sorted(found, field, kind, descending=direction == "desc")
     return [(document["collection"], document["id"]) for document in found]
@@ -64,8 +69,9 @@ def _value(document: Document, field: str, kind: type) -> Any:
     value = document["properties"].get(field.removeprefix("properties."))
     if isinstance(value, bool):
         value = "true" if value else "false"
-    number = isinstance(value, int | float)
-    return value if value is not None and number == (kind is float) else None
+    if isinstance(value, str):
+        return value[:200] if kind is str else None
+    return value if isinstance(value, int | float) and kind is float else None
 
 
 def matches(query: Query, document: Document) -> bool:
@@ -75,6 +81,7 @@ def matches(query: Query, document: Document) -> bool:
         and (query.bbox is None or _in_box(query.bbox, document["geometry"]))
         and (query.intersects is None or _intersects(query.intersects, document["geometry"]))
         and (query.interval is None or _overlaps(query.interval, document["properties"]))
+        and (query.filter is None or evaluate(query.filter, document["properties"]) is True)
     )
 
 

@@ -135,7 +135,7 @@ def _property(name: str, item: Document) -> Any:
 
 def _narrowed(value: Any, kind: type) -> Any:
     if kind is float and type(value) in (int, float):
-        return float(value) if abs(value) < 1e300 else None
+        return float(value) if abs(value) <= 1e300 else None
     if kind is datetime and isinstance(value, str):
         return _instant(value)
     return value if type(value) is kind else None

@@ -238,3 +238,18 @@ def test_each_bad_setting_is_told(upesi: Upesi) -> None:
     done = upesi("doctor", UPESI_POOL_SIZE="0", UPESI_MAX_LIMIT="many")
     assert done.returncode == 1
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["UPESI_POOL_SIZE", "UPESI_MAX_LIMIT"]
+
+
+def test_index_add_list_and_drop(upesi: Upesi, tmp_path: Path) -> None:
+    upesi("load", written(tmp_path, "a.ndjson", collection(), item(properties={"eo:cloud_cover": 5})))
+    assert "No property has an index" in upesi("index", "list").stdout
+    done = upesi("index", "add", "eo:cloud_cover")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The index on eo:cloud_cover is there: 0.0 MB, ")
+    assert upesi("index", "add", "eo:cloud_cover").stdout == "The index on eo:cloud_cover is there already.\n"
+    assert upesi("index", "list").stdout.splitlines()[1].split()[:2] == ["eo:cloud_cover", "valid"]
+    assert "ok   index on eo:cloud_cover: valid" in upesi("doctor").stdout
+    done = upesi("index", "drop", "eo:cloud_cover")
+    assert (done.returncode, done.stdout) == (0, "The index on eo:cloud_cover is dropped.\n")
+    one_line(upesi("index", "drop", "eo:cloud_cover"), "there is no index on 'eo:cloud_cover'")
+    one_line(upesi("index", "add", "eo:snow_cover"), "no item has a number or a text in 'eo:snow_cover'")

@@ -41,6 +41,16 @@ def sql(*parts: "str | Parameter | Fragment") -> Fragment:
     return Fragment(tuple(flat))
 
 
+def literal(text: str) -> Fragment:
+    """A text as a constant, for what PostgreSQL takes no parameter for: the name of a property that has an index.
+
+    Only for what an operator said. Raises ValueError for what a constant could be left by, or that is no text.
+    """
+    if "\\" in text or "\0" in text:
+        raise ValueError(f"{text!r} has a character that is not for names")
+    return sql("'" + text.replace("'", "''") + "'")
+
+
 def join(separator: str, fragments: Iterable[Fragment]) -> Fragment:
     flat: list[str | Parameter] = []
     for fragment in fragments:

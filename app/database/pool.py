@@ -67,8 +67,9 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, url: str, size: int, query_timeout: float) -> AsyncIterator["Database"]:
-        """`size` connections at most, opened when they are needed. A query ends after `query_timeout` seconds.
+    async def opened(cls, url: str, size: int, query_timeout: float | None) -> AsyncIterator["Database"]:
+        """`size` connections at most, opened when they are needed. A query ends after `query_timeout` seconds,
+        or when it is done.
 
         Raises Unavailable.
         """

@@ -94,3 +94,12 @@ items = Table(
     Index("items_collection_time", "collection", "datetime", "tie", "id"),
     Index("items_time", "datetime", "tie", "id", "collection"),
 )
+
+# What an operator asked for; whether the index is there and valid is in PostgreSQL's own catalogue.
+property_indexes = Table(
+    "property_indexes",
+    metadata,
+    Column("key", Integer, Identity(always=True), primary_key=True),
+    Column("property", _Id, nullable=False, unique=True, comment="its index is items_property_{key}"),
+    Column("created", _Instant, nullable=False, server_default=func.now()),
+)

@@ -1,7 +1,8 @@
 """A CQL2 condition as SQL over `items i`. It never raises: what cannot be answered is NULL, as unknown is in CQL2.
 
-Properties are jsonb of any type. They are narrowed to the type of what they meet by a path that returns nothing else,
-because PostgreSQL promises no order of evaluation in which a test could protect a cast. No operand is written twice
+Properties are jsonb of any type. They are narrowed to the type of what they meet, numbers and texts as in an order
+(app/sql/properties.py), others by a path that returns nothing else: PostgreSQL promises no order of evaluation in
+which a test could protect a cast. No operand is written twice
 unless it is a property or a value: nested operations would double the text each time.
 """
 
@@ -12,6 +13,7 @@ from typing import Any, cast
 import orjson
 
 from app.database.fragment import Fragment, Parameter, join, sql
+from app.sql import properties
 from app.stac.cql2.functions import FUNCTIONS
 from app.stac.cql2.nodes import (
     And,
@@ -49,7 +51,7 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 # A jsonb number can be beyond what float8 holds, at both ends.
-_FLOAT = "(@ == 0 || (@ > 1e-300 && @ < 1e300) || (@ < -1e-300 && @ > -1e300))"
+_FLOAT = "(@ == 0 || (@ >= 1e-300 && @ <= 1e300) || (@ <= -1e-300 && @ >= -1e300))"
 # RFC 3339, of what PostgreSQL knows: neither the year 0 nor offsets of 16 hours. In parts, and without counted
 # repetition, which takes a third of the time.
 _DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -64,7 +66,6 @@ _NARROW: Mapping[Kind, str] = {
         f' && (!(@ like_regex "^.{{5}}02-29") || @ like_regex "{_LEAP_YEAR}"))'
     ),
     "number": f'strict $ ? (@.type() == "number" && {_FLOAT})',
-    "text": 'strict $ ? (@.type() == "string")',
 }
 
 # `div` cuts towards zero, and `%` is what it leaves, with the sign of the left side.
@@ -171,21 +172,18 @@ def _as(node: Node, wanted: Kind) -> Fragment:
 
 
 def _json(node: Property) -> Fragment:
-    """A dot is a step into an object, unless there is a property with that very name."""
-    name = node.name.removeprefix("properties.")
-    whole = sql("i.properties -> ", Parameter(name, "text"))
-    if "." not in name:
-        return sql("(", whole, ")")
-    return sql("COALESCE(", whole, ", i.properties #> ", Parameter(name.split("."), "text[]"), ")")
+    return properties.named(node.name.removeprefix("properties."))
 
 
 def _narrowed(value: Fragment, wanted: Kind) -> Fragment:
     """A jsonb value of one type, and NULL for others."""
     if wanted == "instant":
         return _moment(value, "T00:00:00Z")
-    found = _only(value, wanted)
+    if wanted == "number":
+        return properties.number(value)
     if wanted == "text":
-        return sql("((", found, " #>> '{}') COLLATE \"C\")")
+        return properties.text(value)
+    found = _only(value, wanted)
     return found if wanted == "array" else sql(found, f"::{_TYPES[wanted]}")
 
 

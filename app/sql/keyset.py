@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from app.database.fragment import Fragment, Parameter, sql
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
+from app.stac.sorting import newest_first
 
 _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -28,10 +29,9 @@ class Order:
 
     @classmethod
     def of(cls, search: Search) -> "Order":
-        """Newest first, unless the oldest are asked for, and the other way round for the page before a token."""
-        oldest_first = bool(search.sortby) and not search.sortby[0].descending
+        """As the search sorts, and the other way round for the page before a token."""
         backward = search.seek is not None and search.seek.backward
-        return cls(descending=oldest_first == backward)
+        return cls(descending=newest_first(search.sortby) != backward)
 
     @property
     def behind(self) -> str:

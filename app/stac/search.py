@@ -81,8 +81,7 @@ class Search:
 
     def _seek(self, token: Any) -> Seek:
         seek = paging.decode(parameters.text(token), self.digest())
-        keys = () if sorting.by_time_alone(self.sortby) else self.sortby
-        sorting.check_values(keys, seek.position.keys)
+        sorting.check_values(self.sortby, seek.position.keys)
         return seek
 
     def behind(self, seek: Seek) -> "Search":

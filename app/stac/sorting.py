@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 Kind = Literal["number", "text"]
 
 _COLUMNS: dict[str, tuple[Kind, ...]] = {"id": ("text",), "collection": ("text",), "datetime": ("number",)}
-_NUMBER = re.compile(r"-?\d{1,5000}(\.\d{1,5000})?", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?(e[+-]\d{1,3})?", re.ASCII)
 # More keys than anybody means, and few enough for the comparison behind a page token.
 _KEYS_AT_MOST = 10
 
@@ -26,19 +27,33 @@ class SortKey:
         return _COLUMNS.get(self.field, ("number", "text"))
 
 
-def by_time_alone(keys: Sequence[SortKey]) -> bool:
-    """Whether the order is the one that all results have, one way or the other."""
-    return not keys or (len(keys) == 1 and keys[0].field == "datetime")
+def fields(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
+    """What is compared before the order that all results have. A `datetime` that comes last is that order itself."""
+    return tuple(keys[:-1] if keys and keys[-1].field == "datetime" else keys)
+
+
+def newest_first(keys: Sequence[SortKey]) -> bool:
+    """Which way the order behind the fields runs: as a last `datetime` says, else against the last field.
+
+    So the least cloudy come newest first, and the order of a field is the same one read from its other end.
+    """
+    if not keys:
+        return True
+    return keys[-1].descending == (keys[-1].field == "datetime")
 
 
 def check_values(keys: Sequence[SortKey], values: Sequence[str | None]) -> None:
     """Whether the values of a page token can be those of this order. Raises ValueError."""
-    kinds = [kind for key in keys for kind in key.kinds]
+    kinds = [kind for key in fields(keys) for kind in key.kinds]
     if len(values) != len(kinds):
         raise ValueError("does not fit the order of the search")
     for kind, value in zip(kinds, values, strict=True):
-        if kind == "number" and value is not None and _NUMBER.fullmatch(value) is None:
+        if kind == "number" and value is not None and not _is_number(value):
             raise ValueError("has a number that is none")
+
+
+def _is_number(value: str) -> bool:
+    return _NUMBER.fullmatch(value) is not None and isfinite(float(value))
 
 
 def from_text(text: str) -> tuple[SortKey, ...]:

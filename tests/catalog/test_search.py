@@ -4,16 +4,19 @@ import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import cql2
 import orjson
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from app import indexing
 from app.bulk.load import Loader
 from app.catalog import Catalog, ItemPage
 from app.database.fragment import sql
 from app.database.pool import Database
+from app.indexing import KnownIndexes
 from app.stac.search import Search
 from app.stopwatch import Stopwatch
 from tests.factories import Document, box, collection, item, load, point
@@ -21,6 +24,7 @@ from tests.oracle import Query, expected
 
 pytestmark = pytest.mark.anyio
 
+INDEXED = {"cloud", "name"}
 COLLECTIONS = ["first", "second", "third", "without-items"]
 MICROSECOND = timedelta(microseconds=1)
 BASE = datetime(2024, 7, 16, 12, tzinfo=UTC)
@@ -48,6 +52,10 @@ COLLIDING = [
 ]
 
 
+# Alike as far as an order looks.
+LONG = ["b" * 199 + "c", "b" * 200 + "c", "b" * 200 + "d", "é" * 300]
+
+
 def iso(instant: datetime) -> str:
     return instant.isoformat()
 
@@ -69,7 +77,10 @@ def random_geometry(dice: random.Random) -> Document | None:
 
 
 def random_properties(dice: random.Random) -> Document:
-    some: Document = {"cloud": [None, 0, 5, 5.5, -1, 1e300], "name": ["b", "B", "é", "", 3, True, False, None]}
+    some: Document = {
+        "cloud": [None, 0, 5, 5.5, -1, 1e300, "many", True, [5]],
+        "name": ["b", "B", "é", "", 3, True, False, None, *LONG],
+    }
     extra: Document = {name: dice.choice(values) for name, values in some.items() if dice.random() < 0.8}
     return extra | random_times(dice)
 
@@ -150,6 +161,18 @@ orders = st.lists(
 )
 
 
+filters = st.sampled_from(
+    [
+        *("cloud = 5", "cloud < 5", "cloud <= 5", "0 < cloud", "cloud >= 5", "cloud BETWEEN -1 AND 5", "cloud <> 5"),
+        *("cloud IN (5, -1, 7)", "cloud = 'many'", "NOT cloud = 5", "cloud = 5 OR name = 'b'", "cloud + 1 = 6"),
+        *("name = 'b'", "name = 'true'", "name IN ('b', 'B')", "name LIKE 'b%'", "name LIKE '%b%'", "name > 'B'"),
+        *(f"name = '{text}'" for text in LONG),
+        *(f"name < '{LONG[1]}'", f"name > '{LONG[1]}'", f"name LIKE '{LONG[1]}%'", f"name IN ('{LONG[1]}', 'b')"),
+        *("cloud > 0 AND name >= 'b'", "cloud > 0 AND cloud < 5.5", "cloud < 5 AND cloud = 'many'", "name LIKE 'é_%'"),
+    ]
+).map(lambda text: cql2.parse_text(text).to_json())
+
+
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
     bbox, intersects = draw(
@@ -167,27 +190,36 @@ def queries(draw: st.DrawFn) -> Query:
         intersects=intersects,
         interval=draw(st.none() | intervals()),
         sortby=draw(st.none() | orders),
+        filter=draw(st.none() | filters),
     )
 
 
 @pytest.fixture(scope="module")
-async def filled(database_url: str) -> str:
+async def filled(database_url: str) -> AsyncIterator[str]:
     async with Database.opened(database_url, size=1, query_timeout=60) as database:
         await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
         await fill(database, ITEMS)
-    return database_url
+        for name in INDEXED:
+            await indexing.add(database, name)
+        yield database_url
+        for name in INDEXED:
+            await indexing.drop(database, name)
 
 
-@pytest.fixture(scope="module", params=["planner", "index"])
+@pytest.fixture(scope="module", params=["planner", "index", "property indexes"])
 async def loaded(filled: str, request: pytest.FixtureRequest) -> AsyncIterator[Catalog]:
     """The planner sorts a table as small as this one, so that the order of the indexes must be asked for."""
-    way = "off" if request.param == "index" else "on"
+    way = "on" if request.param == "planner" else "off"
     async with Database.opened(filled, size=1, query_timeout=60) as database:
         async with database.pool.acquire() as connection:
             for plan in ("seqscan", "bitmapscan"):
                 await connection.execute(f"SET enable_{plan} = {way}")
             await connection.execute(f"SET cpu_operator_cost = {1 if way == 'off' else 'DEFAULT'}")
-        yield Catalog(database, default_limit=10, max_limit=1000)
+        indexes = KnownIndexes()
+        if request.param == "property indexes":
+            await indexes.refresh(database)
+            assert indexes.properties == INDEXED
+        yield Catalog(database, default_limit=10, max_limit=1000, indexes=indexes)
 
 
 async def fill(database: Database, items: list[Document]) -> None:
@@ -234,8 +266,12 @@ async def test_pages_hold_what_the_oracle_finds(loaded: Catalog, query: Query, l
         Query(collections=COLLECTIONS),
         Query(bbox=[-180, -90, 180, 90], sortby=[("datetime", "asc")]),
         Query(sortby=[("cloud", "desc"), ("name", "asc")]),
+        Query(sortby=[("cloud", "asc")]),
+        Query(sortby=[("cloud", "desc"), ("datetime", "asc")], collections=["third", "first"]),
+        Query(sortby=[("name", "desc")]),
+        Query(sortby=[("name", "asc"), ("datetime", "asc")]),
     ],
-    ids=["all", "world", "place", "collections", "oldest", "sorted"],
+    ids=["all", "world", "place", "collections", "oldest", "sorted", "least", "most", "last-name", "first-name"],
 )
 async def test_ties_between_pages(loaded: Catalog, query: Query, limit: int) -> None:
     """With pages of one item ties fall between pages; a first page of 10 at one place goes 300 years back."""

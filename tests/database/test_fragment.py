@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.database.fragment import Fragment, Parameter, join, sql
+from app.database.fragment import Fragment, Parameter, join, literal, sql
 
 ONE, TWO = Parameter("a", "text"), Parameter(2, "int")
 
@@ -39,3 +39,13 @@ def test_nesting_changes_nothing(parts: list[str | Parameter]) -> None:
 def test_render_twice() -> None:
     fragment = sql(ONE, TWO)
     assert fragment.render() == fragment.render()
+
+
+def test_literal() -> None:
+    assert literal("it's $1 'a").render() == ("'it''s $1 ''a'", [])
+
+
+@pytest.mark.parametrize("text", ["a\\", "\\'; DROP", "a\0"])
+def test_no_literal(text: str) -> None:
+    with pytest.raises(ValueError, match="not for names"):
+        literal(text)

@@ -12,37 +12,43 @@ from app.sql.filter import condition
 from app.stac.cql2 import from_json, from_text
 from app.stac.cql2.functions import FUNCTIONS
 
-NARROWED = re.compile(r"jsonb_path_query_first\(([^']*), 'strict \$ \? [^']*'\)")
+NARROWED = {
+    re.compile(r"jsonb_path_query_first\(([^']*), 'strict \$ \? [^']*'\)"): r"only(\1)",
+    re.compile(r"\(CASE WHEN ([^']*) BETWEEN '1e-300'.*?::float8 END\)"): r"number(\1)",
+    re.compile(r"\(CASE WHEN jsonb_typeof\(([^']*)\) = 'string' .*? END COLLATE \"C\"\)"): r"text(\1)",
+}
 
 
 def render(text: str) -> tuple[str, list[Any]]:
-    """The paths that narrow a property to a type are left out."""
+    """What narrows a property to a type is written short."""
     rendered, values = condition(from_text(text)).render()
-    return NARROWED.sub(r"only(\1)", rendered), values
+    for long, short in NARROWED.items():
+        rendered = long.sub(short, rendered)
+    return rendered, values
 
 
 COLLECTION = "(SELECT c.id FROM collections c WHERE c.key = i.collection)"
+NUMBER, TEXT = "number((i.properties -> $1::text))", "text((i.properties -> $1::text))"
 PROPERTY = "only((i.properties -> $1::text))"
-TEXT = f"(({PROPERTY} #>> '{{}}') COLLATE \"C\")"
 
 
 @pytest.mark.parametrize(
     ("text", "expected", "values"),
     [
-        ("n = 1", f"({PROPERTY}::float8 = $2::float8)", ["n", 1.0]),
-        ("'x' < t", "($1::text < ((only((i.properties -> $2::text)) #>> '{}') COLLATE \"C\"))", ["x", "t"]),
+        ("n = 1", f"({NUMBER} = $2::float8)", ["n", 1.0]),
+        ("'x' < t", "($1::text < text((i.properties -> $2::text)))", ["x", "t"]),
         ("b", f"{PROPERTY}::boolean", ["b"]),
         ("NOT (b OR TRUE)", f"(NOT ({PROPERTY}::boolean OR TRUE))", ["b"]),
-        ("properties.n = 1", f"({PROPERTY}::float8 = $2::float8)", ["n", 1.0]),
+        ("properties.n = 1", f"({NUMBER} = $2::float8)", ["n", 1.0]),
         (
             "a.b = 1",
-            "(only(COALESCE(i.properties -> $1::text, i.properties #> $2::text[]))::float8 = $3::float8)",
+            "(number(COALESCE((i.properties -> $1::text), i.properties #> $2::text[])) = $3::float8)",
             ["a.b", ["a", "b"], 1.0],
         ),
         ("id = 'x'", "(i.id = $1::text)", ["x"]),
         ("collection IN ('x', 'y')", f"({COLLECTION} = ANY($1::text[]))", [["x", "y"]]),
         ("n IN (1, m)", None, ["n", 1.0, "m"]),
-        ("n BETWEEN 1 AND 2", f"({PROPERTY}::float8 BETWEEN $2::float8 AND $3::float8)", ["n", 1.0, 2.0]),
+        ("n BETWEEN 1 AND 2", f"({NUMBER} BETWEEN $2::float8 AND $3::float8)", ["n", 1.0, 2.0]),
         ("t LIKE 'a%'", f"({TEXT} LIKE $2::text)", ["t", "a%"]),
         (r"t LIKE 'a\\\'", f"({TEXT} LIKE $2::text)", ["t", "a\\\\\\\\"]),
         ("t IS NULL", "(NULLIF((i.properties -> $1::text), 'null') IS NULL)", ["t"]),

@@ -5,21 +5,25 @@ Each search must follow the page: no scan of the whole table, no sort of what ma
 """
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
 
+from app import indexing
 from app import sql as statements
 from app.database.fragment import Fragment, Parameter, sql
 from app.database.pool import Database
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
+from app.stac.sorting import SortKey
 
 pytestmark = pytest.mark.anyio
 
 Plan = dict[str, Any]
+INDEXED = {"cloud", "grid"}
 PAGE = 10
 ITEMS = 60_000
 TIED = 20_000
@@ -34,7 +38,14 @@ async def large(database_url: str) -> AsyncIterator[Database]:
         await database.execute(sql(_INSERT, _SPREAD, Parameter(ITEMS, "bigint"), ") AS numbered (n)) AS timed"))
         await database.execute(sql(_INSERT, _AT_ONE_INSTANT, Parameter(TIED, "bigint"), ") AS numbered (n)"))
         await database.execute(sql("VACUUM ANALYZE items, collections"))
+    async with Database.opened(database_url, size=1, query_timeout=120) as single:
+        for name in INDEXED:
+            await indexing.add(single, name)
+    async with Database.opened(database_url, size=2, query_timeout=120) as database:
         yield database
+    async with Database.opened(database_url, size=1, query_timeout=120) as single:
+        for name in INDEXED:
+            await indexing.drop(single, name)
 
 
 _COLLECTIONS = """INSERT INTO collections
@@ -45,12 +56,14 @@ _COLLECTIONS = """INSERT INTO collections
 _INSERT = """INSERT INTO items
     (id, collection, geometry, datetime, start_datetime, end_datetime, properties, content)"""
 _SPREAD = """ SELECT 'i' || n, 1 + n % 19, ST_Expand(ST_SetSRID(ST_Point(n * 7919 % 35900 / 100.0 - 179.5,
-        n * 104729 % 17000 / 100.0 - 85), 4326), 0.4), at, at, at + interval '1 day', '{}', ''
+        n * 104729 % 17000 / 100.0 - 85), 4326), 0.4), at, at, at + interval '1 day',
+        CASE WHEN n % 10 < 8 THEN jsonb_build_object('cloud', n * 7919 % 10000 / 100.0, 'grid', 'g' || n % 3000)
+            WHEN n % 10 = 8 THEN jsonb_build_object('cloud', 'text ' || n % 100) ELSE '{}' END, ''
     FROM (SELECT n, timestamptz '2014-01-01Z' + n * 7919 % 3600 * interval '1 day' + n * interval '1 second' AS at
     FROM generate_series(1, """
 _AT_ONE_INSTANT = """ SELECT 'tied' || n, 20,
         ST_Expand(ST_SetSRID(ST_Point(n % 300 / 10.0, n % 290 / 10.0), 4326), 0.4),
-        '2020-01-01Z', '2020-01-01Z', '2020-01-01Z', '{}', ''
+        '2020-01-01Z', '2020-01-01Z', '2020-01-01Z', '{"cloud": 0}', ''
     FROM generate_series(1, """
 
 
@@ -94,8 +107,51 @@ async def test_search_follows_the_page(
     assert {node["Node Type"] for node in scans} == {"Index Scan"}
     assert {node["Index Name"] for node in scans} == {index}
     # A token's own instant is a stream of its own. A page and its end, for each of them, and what a filter drops.
-    read = sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
-    assert read <= 3 * streams * (PAGE + 1) * (1 if seek is None else 2)
+    assert removed_and_read(scans) <= 3 * streams * (PAGE + 1) * (1 if seek is None else 2)
+
+
+AT_NUMBER = replace(DEEP, keys=("41.5", None))
+AT_MANY = replace(IN_TIE, keys=("0", None))
+AT_TEXT = replace(DEEP, keys=(None, "text 5"))
+AT_NEITHER = replace(DEEP, keys=(None, None))
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("backward", [False, True], ids=["next", "prev"])
+@pytest.mark.parametrize("place", [None, AT_NUMBER, AT_MANY, AT_TEXT, AT_NEITHER], ids=lambda p: str(p and p.keys))
+@pytest.mark.parametrize(
+    ("body", "streams"),
+    [
+        ({"sortby": "+cloud"}, 20),
+        ({"sortby": "-cloud", "collections": ["c3"]}, 1),
+        ({"sortby": "+cloud,-datetime", "collections": ["c3", "c20"]}, 2),
+        ({"sortby": "-cloud,datetime", "collections": ["c20"]}, 1),
+        ({"sortby": "-grid", "collections": ["c3"]}, 1),
+        ({"sortby": "cloud", "collections": ["c3"], "filter": {"op": "isNull", "args": [{"property": "nothing"}]}}, 1),
+    ],
+    ids=str,
+)
+async def test_sorting_by_an_indexed_property_follows_the_page(
+    large: Database, body: Plan, streams: int, place: Position | None, backward: bool, generic: bool
+) -> None:
+    search = Search.from_body(orjson.dumps(body))
+    if place is not None:
+        search = search.behind(Seek(place, backward))
+    plan = await explain(large, statements.items.page(search, PAGE + 1, INDEXED), generic)
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items"]
+    assert {node["Node Type"] for node in scans} == {"Index Scan"}
+    assert {node["Index Name"].rstrip("0123456789") for node in scans} == {"items_property_"}
+    # Numbers, texts, neither, and what equals the token.
+    assert removed_and_read(scans) <= 4 * streams * (PAGE + 1)
+
+
+async def test_an_order_that_no_index_has_is_sorted(large: Database) -> None:
+    query = statements.items.page(Search(sortby=(SortKey("cloud", False), SortKey("grid", False))), PAGE + 1, INDEXED)
+    assert "Sort" in {node["Node Type"] for node in nodes(await explain(large, query, generic=True))}
+
+
+def removed_and_read(scans: list[Plan]) -> int:
+    return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
 
 
 async def test_items_by_id_and_by_ids_use_the_primary_key(large: Database) -> None:

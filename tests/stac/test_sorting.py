@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.stac.sorting import SortKey, check_values, from_json, from_text
+from app.stac.sorting import SortKey, check_values, fields, from_json, from_text, newest_first
 
 UP, DOWN = False, True
 
@@ -49,14 +49,37 @@ def test_faults_of_json(value: Any) -> None:
         from_json(value)
 
 
-@pytest.mark.parametrize("values", [["1.5", None, "x"], [None, None, None], ["-12", "NaN", ""]])
+@pytest.mark.parametrize("values", [["1.5", None, "x"], [None, None, None], ["-12", "NaN", ""], ["1e+300", None, ""]])
 def test_values_of_a_token(values: list[str | None]) -> None:
     check_values(from_text("gsd,id"), values)
     with pytest.raises(ValueError, match=r"order"):
         check_values(from_text("gsd"), values)
 
 
-@pytest.mark.parametrize("number", ["one", "1e5", "NaN", "", "1 OR TRUE", "9" * 6000])
+@pytest.mark.parametrize("number", ["one", "1e5", "1e+999", "NaN", "", "1 OR TRUE", "9" * 400])
 def test_numbers_of_a_token(number: str) -> None:
     with pytest.raises(ValueError, match=r"number"):
         check_values(from_text("gsd,id"), [number, None, "x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "compared", "newest"),
+    [
+        ("datetime", [], False),
+        ("-datetime", [], True),
+        ("gsd", ["gsd"], True),
+        ("-gsd", ["gsd"], False),
+        ("gsd,-datetime", ["gsd"], True),
+        ("gsd,datetime", ["gsd"], False),
+        ("-gsd,-datetime", ["gsd"], True),
+        ("datetime,-gsd", ["datetime", "gsd"], False),
+    ],
+)
+def test_a_last_datetime_is_the_order_behind_the_fields(text: str, compared: list[str], newest: bool) -> None:
+    keys = from_text(text)
+    assert [key.field for key in fields(keys)] == compared
+    assert newest_first(keys) == newest
+
+
+def test_newest_first_where_nothing_is_said() -> None:
+    assert newest_first(())

@@ -1,0 +1,83 @@
+"""What an item has to meet, each parameter of a search as a condition over `items i` and `collections c`."""
+
+from datetime import datetime
+
+from app.database.fragment import Fragment, Parameter, join, sql
+from app.sql.filter import condition
+from app.stac.cql2.nodes import Node
+from app.stac.interval import Interval
+from app.stac.search import Search
+
+ROW = "i.id, i.collection, i.datetime, i.tie, i.content, i.dictionary"
+
+
+def every(search: Search) -> Fragment:
+    """What an item has to meet, tested on the item itself."""
+    return all_of(
+        _with_ids(search.ids),
+        in_collections(search.collections),
+        _intersects_any(search.area),
+        overlaps(search.interval),
+        matches(search.filter),
+    )
+
+
+def all_of(*conditions: Fragment | None) -> Fragment:
+    return sql(*(sql(" AND ", condition) for condition in conditions if condition is not None))
+
+
+def _with_ids(ids: tuple[str, ...] | None) -> Fragment | None:
+    return None if ids is None else sql("i.id = ANY(", Parameter(ids, "text[]"), ")")
+
+
+def in_collections(collections: tuple[str, ...] | None) -> Fragment:
+    if collections is None:
+        return sql("TRUE")
+    return sql("c.id = ANY(", Parameter(collections, "text[]"), ")")
+
+
+def _intersects_any(area: tuple[bytes, ...] | None) -> Fragment | None:
+    if area is None:
+        return None
+    return sql("(", join(" OR ", (_intersects(Parameter(part, "geometry")) for part in area)), ")")
+
+
+def _intersects(part: Parameter) -> Fragment:
+    return sql("i.geometry && ", part, " AND ST_Intersects(i.geometry, ", part, ")")
+
+
+def overlaps(interval: Interval | None) -> Fragment | None:
+    """Closed intervals that share an instant."""
+    if interval is None:
+        return None
+    tests = []
+    if interval.start:
+        tests.append(sql("i.end_datetime >= ", Parameter(interval.start, "timestamptz")))
+    if interval.end:
+        tests.append(sql("i.start_datetime <= ", Parameter(interval.end, "timestamptz")))
+    return join(" AND ", tests)
+
+
+def matches(filter_: Node | None) -> Fragment | None:
+    return None if filter_ is None else condition(filter_)
+
+
+def near(interval: Interval | None, lag: str, lead: str) -> Fragment | None:
+    """The range of the index that `overlaps` can be met in: an item starts or ends only so far from its datetime."""
+    if interval is None:
+        return None
+    tests = []
+    if interval.start:
+        tests.append(sql("i.datetime >= ", earlier(interval.start, lag)))
+    if interval.end:
+        tests.append(sql("i.datetime <= ", Parameter(interval.end, "timestamptz"), f" + {lead}"))
+    return join(" AND ", tests)
+
+
+def earlier(instant: datetime, lag: str) -> Fragment:
+    """Not before year 1: an item that ends in 9999 makes a lag that leads beyond what PostgreSQL's calendar has."""
+    return sql("greatest(", Parameter(instant, "timestamptz"), f", timestamptz '0001-01-01Z' + {lag}) - {lag}")
+
+
+def limit(rows: int) -> Fragment:
+    return sql(" LIMIT ", Parameter(rows, "int"))
