@@ -1,8 +1,10 @@
 """The questions one can ask of a catalogue, without HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from asyncpg import Record
 
@@ -11,7 +13,8 @@ from app.database.pool import Database
 from app.errors import NotFound, TimedOut
 from app.indexing import KnownIndexes
 from app.settings import Settings
-from app.stac import extent
+from app.stac import buckets, extent
+from app.stac.aggregation import Aggregate
 from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
@@ -88,9 +91,30 @@ class Catalog:
         """One page of a collection's items. Raises NotFound for a collection that does not exist."""
         page = await self.search(search, watch)
         # A page with items on it proves the collection; only an empty one has to ask.
-        if not page.items and await self.database.fetch_one(sql.collections.exists(collection)) is None:
-            raise _no_collection(collection)
+        if not page.items:
+            await self._demand(collection)
         return page
+
+    async def aggregate(self, asked: Aggregate, watch: Stopwatch) -> list[dict[str, Any]]:
+        """The aggregations, as they are served."""
+        kinds = {aggregation.kind for aggregation in asked.aggregations}
+        if not kinds:
+            return []
+        if kinds <= {"earliest", "latest"}:
+            (bounds,) = await self.database.fetch(sql.aggregations.extremes(asked.search))
+            watch.lap("db")
+            return buckets.aggregated(asked, 0, (bounds["earliest"], bounds["latest"]), ())
+        query = sql.aggregations.counted(asked, buckets.BUCKETS_AT_MOST, buckets.PLACES_AT_MOST + 1)
+        watch.lap("sql")
+        rows = await self.database.fetch(query)
+        watch.lap("db")
+        # Half a million places take a second: not on the loop that answers everybody else.
+        return await asyncio.to_thread(_aggregated, asked, rows)
+
+    async def aggregate_collection(self, collection: str, asked: Aggregate, watch: Stopwatch) -> list[dict[str, Any]]:
+        """Raises NotFound for a collection that does not exist."""
+        await self._demand(collection)
+        return await self.aggregate(asked, watch)
 
     async def item(self, collection: str, item_id: str) -> StoredItem:
         """Raises NotFound."""
@@ -121,6 +145,10 @@ class Catalog:
             previous=kept[0].id if kept and (more if search.backward else search.after is not None) else None,
         )
 
+    async def _demand(self, collection: str) -> None:
+        if await self.database.fetch_one(sql.collections.exists(collection)) is None:
+            raise _no_collection(collection)
+
     def _limit(self, asked: int | None) -> int:
         return min(asked or self.default_limit, self.max_limit)
 
@@ -137,6 +165,16 @@ def _neighbours(search: Search, rows: Sequence[Record], more: bool) -> tuple[See
 
 def _position(row: Record) -> Position:
     return Position(row["datetime"], row["tie"], row["id"], row["collection"], tuple(row.get("keys", ())))
+
+
+def _aggregated(asked: Aggregate, rows: Sequence[Record]) -> list[dict[str, Any]]:
+    counted: list[dict[str, int]] = [{} for _ in asked.frequencies]
+    for row in rows:
+        if row["asked"] is None:
+            total, bounds = row["frequency"], (row["earliest"], row["latest"])
+        else:
+            counted[row["asked"]][row["key"]] = row["frequency"]
+    return buckets.aggregated(asked, total, bounds, counted)
 
 
 def _stored_collection(row: Record) -> StoredCollection:

@@ -1,10 +1,16 @@
 """What a search must find, worked out in memory from the documents and the standard's words alone."""
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
+from math import floor, inf, log, pi, radians, tan
 from typing import Any
 
+import h3
+import numpy as np
+from numpy.typing import NDArray
+from shapely import transform
 from shapely.geometry import box, shape
 
 from tests.oracle_cql2 import evaluate
@@ -46,7 +52,7 @@ def expected(query: Query, documents: list[Document]) -> list[tuple[str, str]]:
     # Within ties of the fields asked: as a last `datetime` says, else against the last field.
     last, way = (query.sortby or [("datetime", "desc")])[-1]
     newest_first = (last == "datetime") == (way == "desc")
-    found.sort(key=lambda d: (_when(d), _tie(d["id"]), d["id"], keys[d["collection"]]), reverse=newest_first)
+    found.sort(key=lambda d: (when(d), _tie(d["id"]), d["id"], keys[d["collection"]]), reverse=newest_first)
     for field, direction in reversed(query.sortby or []):
         for kind in (str, float):
             found = _sorted(found, field, kind, descending=direction == "desc")
@@ -65,7 +71,7 @@ def _value(document: Document, field: str, kind: type) -> Any:
     if field in ("id", "collection"):
         return document[field] if kind is str else None
     if field == "datetime":
-        return _when(document) if kind is float else None
+        return when(document) if kind is float else None
     value = document["properties"].get(field.removeprefix("properties."))
     if isinstance(value, bool):
         value = "true" if value else "false"
@@ -83,6 +89,105 @@ def matches(query: Query, document: Document) -> bool:
         and (query.interval is None or _overlaps(query.interval, document["properties"]))
         and (query.filter is None or evaluate(query.filter, document["properties"]) is True)
     )
+
+
+def frequencies(name: str, precision: int, interval: str, documents: list[Document]) -> dict[str, int]:
+    """How many documents have each key of an aggregation of that name; those without a key are left out."""
+    keys = [_key(name, precision, interval, document) for document in documents]
+    return dict(Counter(key for key in keys if key is not None))
+
+
+def _key(name: str, precision: int, interval: str, document: Document) -> str | None:
+    if name == "collection_frequency":
+        return str(document["collection"])
+    if name == "datetime_frequency":
+        return _start_of(interval, when(document))
+    if name in _TERMS:
+        return _term(document["properties"].get(_TERMS[name]))
+    if name in _NUMBERS:
+        value = document["properties"].get(_NUMBERS[name])
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if name == "cloud_cover_frequency":
+            return _cloud_range(value)
+        return str(int(value // 5 * 5)) if abs(value) < 1e15 else None
+    at = _middle(document["geometry"])
+    return None if at is None else GRIDS[name.split("_")[1]](*at, precision)
+
+
+_TERMS = {"platform_frequency": "platform", "grid_code_frequency": "grid:code"}
+_NUMBERS = {
+    "cloud_cover_frequency": "eo:cloud_cover",
+    "sun_elevation_frequency": "view:sun_elevation",
+    "sun_azimuth_frequency": "view:sun_azimuth",
+    "off_nadir_frequency": "view:off_nadir",
+}
+
+
+def _term(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None or isinstance(value, list | dict) else str(value)
+
+
+def _cloud_range(cover: float) -> str:
+    return next(
+        key for below, key in ((5, "*-5.0"), (15, "5.0-15.0"), (40, "15.0-40.0"), (inf, "40.0-*")) if cover < below
+    )
+
+
+def _start_of(interval: str, instant: datetime) -> str:
+    instant = instant.astimezone(UTC)
+    if interval == "week":
+        return _start_of("day", instant - timedelta(days=instant.weekday()))
+    if interval == "quarter":
+        return _start_of("month", instant.replace(day=1, month=(instant.month - 1) // 3 * 3 + 1))
+    known = instant.isoformat()[: {"year": 4, "month": 7, "day": 10, "hour": 13, "minute": 16, "second": 19}[interval]]
+    return known + "0000-01-01T00:00:00Z"[len(known) :]
+
+
+def _middle(geometry: Document | None) -> tuple[float, float] | None:
+    if geometry is None:
+        return None
+    known = shape(geometry)
+    west, _, east, _ = known.bounds
+    if east - west <= 180:
+        return known.centroid.x, known.centroid.y
+    # Halves on both sides of the antimeridian, which no footprint here is around the globe to.
+    moved = transform(known, _eastward)
+    x, y = moved.centroid.x, moved.centroid.y
+    return (x - 360 if x > 180 else x), y
+
+
+def _eastward(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is in the west behind the antimeridian."""
+    return np.column_stack([np.where(places[:, 0] < 0, places[:, 0] + 360, places[:, 0]), places[:, 1]])
+
+
+def _geohash(longitude: float, latitude: float, precision: int) -> str:
+    bounds, values, bits = [[-180.0, 180.0], [-90.0, 90.0]], (longitude, latitude), ""
+    for turn in range(5 * precision):
+        low, high = bounds[turn % 2]
+        middle = (low + high) / 2
+        upper = values[turn % 2] >= middle
+        bits += "1" if upper else "0"
+        bounds[turn % 2] = [middle, high] if upper else [low, middle]
+    return "".join("0123456789bcdefghjkmnpqrstuvwxyz"[int(bits[at : at + 5], 2)] for at in range(0, len(bits), 5))
+
+
+def _geotile(longitude: float, latitude: float, zoom: int) -> str:
+    tiles = 2**zoom
+    # The grid ends at 85.05° north and south.
+    north = log(tan(pi / 4 + radians(max(-86, min(86, latitude))) / 2))
+    column, row = (longitude + 180) / 360, 0.5 - north / (2 * pi)
+    return "/".join(str(part) for part in (zoom, *(max(0, min(tiles - 1, floor(at * tiles))) for at in (column, row))))
+
+
+def _geohex(longitude: float, latitude: float, resolution: int) -> str:
+    return str(h3.latlng_to_cell(latitude, longitude, resolution))
+
+
+GRIDS = {"geohash": _geohash, "geotile": _geotile, "geohex": _geohex}
 
 
 def _in_box(bbox: list[float], geometry: Document | None) -> bool:
@@ -104,7 +209,7 @@ def _overlaps(interval: tuple[datetime | None, datetime | None], properties: Doc
     return (start is None or item_end >= start) and (end is None or item_start <= end)
 
 
-def _when(document: Document) -> datetime:
+def when(document: Document) -> datetime:
     properties = document["properties"]
     return datetime.fromisoformat(properties["datetime"] or properties["start_datetime"])
 

@@ -12,6 +12,7 @@ from app.api.links import base_url
 from app.catalog import Catalog
 from app.errors import InvalidRequest, TooLarge
 from app.settings import Settings
+from app.stac.aggregation import AGGREGATE_PARAMETERS, Aggregate
 from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
 from app.stac.parameters import check_known
 from app.stac.search import ITEMS_PARAMETERS, SEARCH_PARAMETERS, Search
@@ -83,6 +84,24 @@ async def _posted_search(request: Request) -> PostedSearch:
     return PostedSearch(Search.from_body(body), body)
 
 
+async def _query_aggregate(request: Request) -> Aggregate:
+    return Aggregate.from_query(_query(request, AGGREGATE_PARAMETERS))
+
+
+async def _collection_aggregate(request: Request, collection_id: str) -> Aggregate:
+    return Aggregate.from_query(_query(request, AGGREGATE_PARAMETERS), collection_id)
+
+
+async def _posted_aggregate(request: Request) -> Aggregate:
+    _query(request, frozenset())
+    return Aggregate.from_body(await _body(request))
+
+
+async def _posted_collection_aggregate(request: Request, collection_id: str) -> Aggregate:
+    _query(request, frozenset())
+    return Aggregate.from_body(await _body(request), collection_id)
+
+
 async def _body(request: Request) -> bytes:
     """The body, as far as the service takes one. Raises TooLarge."""
     limit = request.app.state.settings.max_body_bytes
@@ -100,4 +119,8 @@ PlainContextDep = Annotated[Context, Depends(_context_of_plain)]
 QuerySearchDep = Annotated[Search, Depends(_query_search)]
 PostedSearchDep = Annotated[PostedSearch, Depends(_posted_search)]
 ItemsSearchDep = Annotated[Search, Depends(_items_search)]
+QueryAggregateDep = Annotated[Aggregate, Depends(_query_aggregate)]
+PostedAggregateDep = Annotated[Aggregate, Depends(_posted_aggregate)]
+CollectionAggregateDep = Annotated[Aggregate, Depends(_collection_aggregate)]
+PostedCollectionAggregateDep = Annotated[Aggregate, Depends(_posted_collection_aggregate)]
 CollectionSearchDep = Annotated[CollectionSearch, Depends(_collection_search)]

@@ -95,6 +95,9 @@ def collection_links(base: str, collection: str) -> bytes:
             link("self", url, JSON),
             link("items", f"{url}/items", GEOJSON),
             link(QUERYABLES, f"{url}/queryables", SCHEMA),
+            link("aggregate", f"{url}/aggregate", JSON, method="GET"),
+            link("aggregate", f"{url}/aggregate", JSON, method="POST"),
+            link("aggregations", f"{url}/aggregations", JSON),
             link("parent", base + "/", JSON),
             link("root", base + "/", JSON),
         ]

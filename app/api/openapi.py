@@ -6,12 +6,12 @@ The answers are bytes, described by the models that tests hold them against. `pa
 from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
 from app.api.links import GEOJSON, JSON, SCHEMA
@@ -54,6 +54,39 @@ class Functions(BaseModel):
     functions: list[Function]
 
 
+class Bucket(BaseModel):
+    """Items with one value, or a value from `from` and below `to`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str
+    data_type: str
+    frequency: int
+    from_: Annotated[float | None, Field(alias="from")] = None
+    to: float | None = None
+
+
+class Aggregation(BaseModel):
+    """A value, or a frequency distribution; or, at /aggregations, what there will be one of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    data_type: str
+    frequency_distribution_data_type: str | None = None
+    value: int | str | None = None
+    buckets: list[Bucket] | None = None
+    overflow: int | None = None
+
+
+class AggregationCollection(BaseModel):
+    """What the Aggregation extension answers with."""
+
+    type: Literal["AggregationCollection"]
+    aggregations: list[Aggregation]
+    links: list[dict[str, Any]]
+
+
 def _answers(model: type[BaseModel], media_type: str, *statuses: HTTPStatus) -> Responses:
     errors: Responses = {int(status): {"model": ErrorBody, "description": status.phrase} for status in statuses}
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
@@ -75,6 +108,8 @@ COLLECTION = _answers(Collection, JSON, _BAD, _MISSING, _DOWN)
 ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
 FUNCTIONS = _answers(Functions, JSON, _BAD)
 QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
+AGGREGATION_COLLECTION = _answers(AggregationCollection, JSON, _BAD, _SLOW, _DOWN)
+COLLECTION_AGGREGATIONS = _answers(AggregationCollection, JSON, _BAD, _MISSING, _SLOW, _DOWN)
 ITEM_COLLECTION = _answers(ItemCollection, GEOJSON, _BAD, _MISSING, _SLOW, _DOWN)
 
 

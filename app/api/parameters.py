@@ -6,6 +6,7 @@ The routes read them from the request as it is, so they are described here and n
 from typing import Any
 
 from app.api.links import JSON
+from app.stac.aggregation import AGGREGATIONS, INTERVAL_PARAMETER, INTERVALS, PRECISION_PARAMETERS
 
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _VALUES: dict[str, tuple[dict[str, Any], str]] = {
@@ -48,6 +49,26 @@ _VALUES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "token": ({"type": "string"}, "Where the page starts: from the `next` or `prev` link of another page."),
 }
+# What says which page, in which order and with which members, says nothing about all items together.
+_OF_PAGE = ("fields", "limit", "sortby", "token")
+_AGGREGATED = {name: value for name, value in _VALUES.items() if name not in _OF_PAGE}
+_AGGREGATED |= {
+    "aggregations": (
+        {"type": "array", "items": {"type": "string", "enum": list(AGGREGATIONS)}},
+        "What to aggregate. Nothing is, where nothing is said.",
+    ),
+    INTERVAL_PARAMETER: (
+        {"type": "string", "enum": list(INTERVALS), "default": "month"},
+        "How long the buckets of datetime_frequency are, in UTC.",
+    ),
+}
+_AGGREGATED |= {
+    name: (
+        {"type": "integer", "minimum": least, "maximum": greatest, "default": least},
+        f"How fine the grid of {name.removesuffix('_precision')} is.",
+    )
+    for name, (least, greatest) in PRECISION_PARAMETERS.items()
+}
 
 
 def _parameters(*names: str) -> dict[str, Any]:
@@ -55,7 +76,7 @@ def _parameters(*names: str) -> dict[str, Any]:
 
 
 def _parameter(name: str) -> dict[str, Any]:
-    schema, description = _VALUES[name]
+    schema, description = (_VALUES | _AGGREGATED)[name]
     described = {"name": name, "in": "query", "required": False, "description": description}
     if schema["type"] == "object":
         return described | {"content": {JSON: {"schema": schema}}}
@@ -80,20 +101,16 @@ _EXTENSIONS = ("filter", "filter-lang", "filter-crs", "query", "sortby", "fields
 SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
 ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
 COLLECTIONS_PARAMETERS = _parameters("limit", "token")
-SEARCH_BODY = {
-    "requestBody": {
-        "required": False,
-        "content": {
-            JSON: {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        name: schema | {"description": description} for name, (schema, description) in _VALUES.items()
-                    }
-                    | {"filter": {"type": "object"}, "sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT},
-                }
-            }
-        },
-    }
-}
+AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED)
+
+
+def _body(values: dict[str, tuple[dict[str, Any], str]], objects: dict[str, Any]) -> dict[str, Any]:
+    """The same values as members of a JSON object; `objects` are those that have another form in it."""
+    properties = {name: schema | {"description": description} for name, (schema, description) in values.items()}
+    schema = {"type": "object", "additionalProperties": False, "properties": properties | objects}
+    return {"requestBody": {"required": False, "content": {JSON: {"schema": schema}}}}
+
+
+_FILTER_OBJECT = {"filter": {"type": "object"}}
+SEARCH_BODY = _body(_VALUES, _FILTER_OBJECT | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT})
+AGGREGATE_BODY = _body(_AGGREGATED, _FILTER_OBJECT)

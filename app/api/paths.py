@@ -22,5 +22,7 @@ register_url_convertor("segment", SegmentConvertor())
 
 COLLECTION = "/collections/{collection_id:segment}"
 QUERYABLES = COLLECTION + "/queryables"
+AGGREGATE = COLLECTION + "/aggregate"
+AGGREGATIONS = COLLECTION + "/aggregations"
 ITEMS = COLLECTION + "/items"
 ITEM = ITEMS + "/{item_id:segment}"

@@ -8,6 +8,8 @@ from app.stac.cql2.nodes import Node
 from app.stac.interval import Interval
 from app.stac.search import Search
 
+# Of all collections, where none is named.
+LONGEST = ("(SELECT max(lag) FROM collections)", "(SELECT max(lead) FROM collections)")
 ROW = "i.id, i.collection, i.datetime, i.tie, i.content, i.dictionary"
 
 
@@ -20,6 +22,27 @@ def every(search: Search) -> Fragment:
         overlaps(search.interval),
         matches(search.filter),
     )
+
+
+def matching(search: Search, joined: str = "") -> Fragment:
+    """`FROM … WHERE …` of all items of a search as `i`, in no order and whatever its page.
+
+    `joined` is what comes before WHERE.
+    """
+    if search.collections is None and search.area is None:
+        return sql(f"FROM items i{joined} WHERE TRUE", all_of(near(search.interval, *LONGEST)), every(search))
+    return sql(
+        f"FROM collections c JOIN items i ON i.collection = c.key{joined} WHERE TRUE",
+        all_of(_has_some_in(search.area), near(search.interval, "c.lag", "c.lead")),
+        every(search),
+    )
+
+
+def _has_some_in(area: tuple[bytes, ...] | None) -> Fragment | None:
+    """Of a collection: its box. It names the collections to look in, as the index begins with them."""
+    if area is None:
+        return None
+    return sql("(", join(" OR ", (sql("c.envelope && ", Parameter(part, "geometry")) for part in area)), ")")
 
 
 def all_of(*conditions: Fragment | None) -> Fragment:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import indexed
-from app.sql.conditions import ROW, all_of, earlier, every, in_collections, limit, matches, near, overlaps
+from app.sql.conditions import LONGEST, ROW, all_of, earlier, every, in_collections, limit, matches, near, overlaps
 from app.sql.keyset import TIE_MAX, Order
 from app.sql.sorting import Sorted
 from app.stac.interval import Interval
@@ -171,13 +171,12 @@ def _through_collections(search: Search, collections: tuple[str, ...], rows: int
 
 def _through_time(search: Search, rows: int) -> Fragment:
     order = Order.of(search)
-    longest = ("(SELECT max(lag) FROM collections)", "(SELECT max(lead) FROM collections)")
     return sql(
         "SELECT p.*, c.id AS collection_id FROM (SELECT ",
         ROW,
         " FROM items i WHERE ",
         order.after(search.seek),
-        all_of(near(search.interval, *longest), overlaps(search.interval), matches(search.filter)),
+        all_of(near(search.interval, *LONGEST), overlaps(search.interval), matches(search.filter)),
         " ",
         order.by("i"),
         limit(rows),

@@ -11,9 +11,8 @@ from app.stac import document as documents
 from app.stac.item import check_identity
 
 # Written by the server. `item` and `child` lead into the static catalogue a collection came from: here `items` does.
-OWNED_LINKS = frozenset(
-    {"self", "root", "parent", "items", "item", "child", "http://www.opengis.net/def/rel/ogc/1.0/queryables"}
-)
+_OF_STAC = {"self", "root", "parent", "items", "item", "child", "aggregate", "aggregations"}
+OWNED_LINKS = frozenset(_OF_STAC | {"http://www.opengis.net/def/rel/ogc/1.0/queryables"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ CONFORMANCE: dict[str, str] = {
     "OGC API Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
     "OGC API Features Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
     **{f"CQL2 {name}": f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in CQL2_CLASSES},
+    "Aggregation": "https://api.stacspec.org/v0.3.0/aggregation",
+    "Aggregation, filtered": "https://api.stacspec.org/v0.3.0/aggregation#filter",
     "OGC API Features Core": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "OGC API Features OpenAPI 3.0": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "OGC API Features GeoJSON": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",

@@ -88,7 +88,7 @@ def _numbers(text: str) -> list[float]:
     return [float(part) for part in parts]
 
 
-def _whole(text: str) -> int:
+def whole(text: str) -> int:
     if _WHOLE.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not a whole number")
     return int(text[:20])
@@ -148,19 +148,19 @@ def text(value: Any) -> str:
 def texts(values: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     value = values.get(name)
     # POST `"collections": "one"`: not in the standard, but sent by clients, and there is one thing it can mean.
-    listed = [value] if isinstance(value, str) else value
-    if listed is None or listed == []:
+    several = [value] if isinstance(value, str) else value
+    if several is None or several == []:
         return None  # An empty list does not restrict the search.
-    if not isinstance(listed, list) or not all(isinstance(part, str) and "\0" not in part for part in listed):
+    if not isinstance(several, list) or not all(isinstance(part, str) and "\0" not in part for part in several):
         raise InvalidRequest(f"{name}: is not an array of texts", name)
-    return tuple(dict.fromkeys(listed))
+    return tuple(dict.fromkeys(several))
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
     return text.split(",") if text else []
 
 
@@ -170,9 +170,9 @@ def digest(*parts: object) -> str:
 
 _QUERY_READERS: Mapping[str, Callable[[str], Any]] = {
     "bbox": _numbers,
-    "collections": _listed,
-    "ids": _listed,
+    "collections": listed,
+    "ids": listed,
     "intersects": orjson.loads,
-    "limit": _whole,
+    "limit": whole,
     "query": orjson.loads,
 }

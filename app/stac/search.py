@@ -52,15 +52,16 @@ class Search:
 
         Raises InvalidRequest.
         """
-        return cls._from_values(parameters.of_query(query), collection)
+        return cls.from_values(parameters.of_query(query), collection)
 
     @classmethod
     def from_body(cls, body: bytes) -> "Search":
         """From the JSON body of POST /search. Raises InvalidRequest."""
-        return cls._from_values(parameters.of_body(body, SEARCH_PARAMETERS))
+        return cls.from_values(parameters.of_body(body, SEARCH_PARAMETERS))
 
     @classmethod
-    def _from_values(cls, values: Mapping[str, Any], collection: str | None = None) -> "Search":
+    def from_values(cls, values: Mapping[str, Any], collection: str | None = None) -> "Search":
+        """From values of the types that a JSON body has. Raises InvalidRequest."""
         if "bbox" in values and "intersects" in values:
             raise InvalidRequest("bbox and intersects exclude each other: send one of them", "intersects")
         collections = parameters.texts(values, "collections")

@@ -7,11 +7,13 @@ import orjson
 from pydantic import BaseModel
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
+from app.api.openapi import AggregationCollection
 from tests.factories import Document
 
 GEOJSON = "application/geo+json"
 JSON = "application/json"
 MEDIA_TYPES: dict[type[BaseModel], str] = {
+    AggregationCollection: JSON,
     Collection: JSON,
     Collections: JSON,
     Conformance: JSON,

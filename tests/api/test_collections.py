@@ -43,6 +43,8 @@ async def test_links_of_a_collection(client: httpx.AsyncClient, loader: Loader) 
         "root": "http://stac.test/",
         "parent": "http://stac.test/",
         "items": "http://stac.test/collections/things/items",
+        "aggregate": "http://stac.test/collections/things/aggregate",
+        "aggregations": "http://stac.test/collections/things/aggregations",
         "http://www.opengis.net/def/rel/ogc/1.0/queryables": "http://stac.test/collections/things/queryables",
     }
     assert link(served, "items")["type"] == "application/geo+json"

@@ -34,6 +34,10 @@ PATHS = {
     "/collections/things/items": READ,
     "/collections/things/items/thing": READ,
     "/search": [*READ, "POST"],
+    "/aggregations": READ,
+    "/aggregate": [*READ, "POST"],
+    "/collections/things/aggregations": READ,
+    "/collections/things/aggregate": [*READ, "POST"],
 }
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 ITEM = "/collections/things/items/thing"

@@ -90,12 +90,19 @@ async def test_every_path_that_answers_get_is_described_or_documentation(client:
         *("/", "/conformance", "/search", "/collections", "/collections/{collection_id}"),
         *("/collections/{collection_id}/items", "/collections/{collection_id}/items/{item_id}"),
         *("/queryables", "/collections/{collection_id}/queryables", "/functions"),
+        *("/aggregate", "/collections/{collection_id}/aggregate"),
+        *("/aggregations", "/collections/{collection_id}/aggregations"),
     }
 
 
 @pytest.mark.parametrize(
     ("path", "method", "names"),
     [
+        (
+            "/aggregate",
+            "get",
+            {"aggregations", "bbox", "intersects", "datetime", "filter", "datetime_frequency_interval"},
+        ),
         ("/search", "get", {"bbox", "intersects", "datetime", "ids", "collections", "limit", "token"}),
         ("/collections", "get", {"limit", "token"}),
         ("/collections/{collection_id}/items", "get", {"collection_id", "bbox", "datetime", "limit", "token"}),

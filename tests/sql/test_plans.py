@@ -16,6 +16,7 @@ from app import indexing
 from app import sql as statements
 from app.database.fragment import Fragment, Parameter, sql
 from app.database.pool import Database
+from app.stac.aggregation import AGGREGATIONS, SINGLE, Aggregate
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
 from app.stac.sorting import SortKey
@@ -33,10 +34,13 @@ TIED = 20_000
 async def large(database_url: str) -> AsyncIterator[Database]:
     """Rows made in SQL: 20 collections, one of which has all its items at one instant."""
     async with Database.opened(database_url, size=2, query_timeout=120) as database:
-        await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
-        await database.execute(sql(_COLLECTIONS))
-        await database.execute(sql(_INSERT, _SPREAD, Parameter(ITEMS, "bigint"), ") AS numbered (n)) AS timed"))
-        await database.execute(sql(_INSERT, _AT_ONE_INSTANT, Parameter(TIED, "bigint"), ") AS numbered (n)"))
+        async with database.transaction() as transaction:
+            # What is not on disk yet is not visible to all, and then no index is read alone.
+            await transaction.execute(sql("SET LOCAL synchronous_commit = on"))
+            await transaction.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+            await transaction.execute(sql(_COLLECTIONS))
+            await transaction.execute(sql(_INSERT, _SPREAD, Parameter(ITEMS, "bigint"), ") AS numbered (n)) AS timed"))
+            await transaction.execute(sql(_INSERT, _AT_ONE_INSTANT, Parameter(TIED, "bigint"), ") AS numbered (n)"))
         await database.execute(sql("VACUUM ANALYZE items, collections"))
     async with Database.opened(database_url, size=1, query_timeout=120) as single:
         for name in INDEXED:
@@ -168,11 +172,11 @@ async def explain(database: Database, query: Fragment, generic: bool) -> Plan:
     as_text = ", ".join(f"quote_nullable(${n}::{type_}::text)" for n, type_ in enumerate(types, start=1))
     async with database.pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan")
-        literals = await connection.fetchval(f"SELECT array_to_string(ARRAY[{as_text}], ', ')", *values)
+        literals = await connection.fetchval(f"SELECT array_to_string(ARRAY[{as_text}]::text[], ', ')", *values)
         await connection.execute(f"PREPARE examined AS {text}")
         try:
             rows = await connection.fetchval(
-                f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) EXECUTE examined ({literals})"
+                f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) EXECUTE examined {f'({literals})' if values else ''}"
             )
         finally:
             await connection.execute("DEALLOCATE examined")
@@ -184,3 +188,48 @@ def nodes(plan: Plan) -> Iterator[Plan]:
     yield plan
     for child in plan.get("Plans", ()):
         yield from nodes(child)
+
+
+EVERY_FREQUENCY = [name for name, about in AGGREGATIONS.items() if about.kind not in SINGLE]
+
+
+@pytest.mark.parametrize(
+    ("body", "index"),
+    [
+        ({"collections": ["c3"]}, COLLECTION),
+        ({"datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, TIME),
+        ({"bbox": [10, 40, 20, 50]}, SPACE),
+        ({"bbox": [10, 40, 20, 50], "collections": ["c3"]}, SPACE),
+        ({"ids": ["i5", "i77"]}, "items_pkey"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_totals_are_counted_in_an_index(large: Database, body: Plan, index: str) -> None:
+    """Without a condition on what the index does not have, without the table too."""
+    asked = Aggregate.from_body(orjson.dumps(body | {"aggregations": ["total_count", "datetime_max"]}))
+    plan = await explain(large, statements.aggregations.counted(asked, 10, 10), generic=True)
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items" or "Index Name" in node]
+    # The index of a property begins with the collection and has the times as well.
+    names = {str(node.get("Index Name")).rstrip("0123456789") for node in scans}
+    assert names & ({index, "items_property_"} if index == COLLECTION else {index})
+    assert "Seq Scan" not in {node["Node Type"] for node in scans}
+    if body.keys() <= {"collections"}:
+        assert {node["Node Type"] for node in scans if node.get("Relation Name") == "items"} == {"Index Only Scan"}
+
+
+@pytest.mark.parametrize("body", [case[0] for case in CASES], ids=lambda value: str(value)[:60])
+async def test_the_bounds_of_time_follow_the_page(large: Database, body: Plan) -> None:
+    asked = Aggregate.from_body(orjson.dumps(body))
+    plan = await explain(large, statements.aggregations.extremes(asked.search), generic=True)
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items"]
+    read = sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
+    assert 0 < read <= 2 * 2 * 3 * 20
+
+
+async def test_all_frequencies_are_one_pass(large: Database) -> None:
+    asked = Aggregate.from_body(orjson.dumps({"aggregations": EVERY_FREQUENCY}))
+    query = statements.aggregations.counted(asked, 10, 10)
+    assert "content" not in query.render()[0]
+    scans = [n for n in nodes(await explain(large, query, generic=True)) if n.get("Relation Name") == "items"]
+    assert len(scans) == 1
+    assert scans[0]["Actual Rows"] * scans[0]["Actual Loops"] == ITEMS + TIED
