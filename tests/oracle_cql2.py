@@ -70,7 +70,7 @@ def _relation(name: str, arguments: list[Any], item: Document) -> Truth:
         return None if one is None or other is None else _SETS[name](one, other)
     if name in ("like", "contains"):
         value, pattern = (_as(each, str, item) for each in arguments)
-        if value is None:
+        if value is None or pattern is None:
             return None
         return pattern in value if name == "contains" else _pattern(pattern).fullmatch(value) is not None
     left, right = arguments
@@ -172,10 +172,18 @@ def _pattern(like: str) -> re.Pattern[str]:
 
 
 def _set(tree: Any, item: Document) -> set[Any] | None:
-    values = _property(tree["property"], item) if isinstance(tree, dict) else tree
-    if not isinstance(values, list):
-        return None
-    return {(type(value) is bool, repr(value) if isinstance(value, list | dict) else value) for value in values}
+    if isinstance(tree, dict):
+        values = _property(tree["property"], item)
+    else:
+        values = [each if isinstance(each, list) else _value(each, item) for each in tree]
+        values = None if None in values else values
+    return {_element(value) for value in values} if isinstance(values, list) else None
+
+
+def _element(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_element, value))
+    return (type(value) is bool, repr(value) if isinstance(value, dict) else value)
 
 
 def _and(truths: list[Truth]) -> Truth:

@@ -13,7 +13,8 @@ from typing import Any, cast
 import orjson
 
 from app.database.fragment import Fragment, Parameter, join, sql
-from app.sql import properties
+from app.sql import arrays, properties, spatial
+from app.stac.cql2 import literals
 from app.stac.cql2.functions import FUNCTIONS
 from app.stac.cql2.nodes import (
     And,
@@ -105,17 +106,6 @@ _CALLS: Mapping[str, str] = {
     "round": "round(%s)",
 }
 
-_SPATIAL: Mapping[str, str] = {
-    "s_contains": "(%s && %s AND ST_Contains(%s, %s))",
-    "s_crosses": "(%s && %s AND ST_Crosses(%s, %s))",
-    "s_disjoint": "ST_Disjoint(%s, %s)",
-    "s_equals": "(%s && %s AND ST_Equals(%s, %s))",
-    "s_intersects": "(%s && %s AND ST_Intersects(%s, %s))",
-    "s_overlaps": "(%s && %s AND ST_Overlaps(%s, %s))",
-    "s_touches": "(%s && %s AND ST_Touches(%s, %s))",
-    "s_within": "(%s && %s AND ST_Within(%s, %s))",
-}
-
 # Over the start and end of both sides: a, b and c, d.
 _TEMPORAL: Mapping[str, str] = {
     "t_after": "(a > d)",
@@ -137,17 +127,6 @@ _TEMPORAL: Mapping[str, str] = {
 
 _COMPARISONS: Mapping[str, str] = {"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _JSON_TYPES: Mapping[str, Kind] = {"boolean": "boolean", "number": "number", "string": "text"}
-
-# Sets, as the standard has it: neither order nor number counts.
-_ARRAYS: Mapping[str, str] = {
-    "a_containedby": "(%s <@ %s)",
-    "a_contains": "(%s @> %s)",
-    "a_equals": "(%s @> %s AND %s <@ %s)",
-    "a_overlaps": (
-        "(CASE WHEN %s IS NOT NULL AND %s IS NOT NULL THEN"
-        " EXISTS (SELECT jsonb_array_elements(%s) INTERSECT SELECT jsonb_array_elements(%s)) END)"
-    ),
-}
 
 
 def condition(node: Node) -> Fragment:
@@ -181,6 +160,8 @@ def _narrowed(value: Fragment, wanted: Kind) -> Fragment:
         return _moment(value, "T00:00:00Z")
     if wanted == "number":
         return properties.number(value)
+    if wanted == "geometry":
+        return spatial.from_geojson(value)
     if wanted == "text":
         return properties.text(value)
     found = _only(value, wanted)
@@ -256,11 +237,13 @@ def _pattern(node: Node) -> Fragment:
         case Value(str(pattern)):
             trailing = len(pattern) - len(pattern.rstrip("\\"))
             return sql(Parameter(pattern + "\\" * (trailing % 2), "text"))
-    raise AssertionError(node)
+    return sql("regexp_replace(", _as(node, "text"), r", '(?<!\\)(\\\\)*\\$', '\&\\')")
 
 
 def _is_null(node: IsNull) -> Fragment:
     value = node.value
+    if isinstance(value, Interval):
+        return sql("(", join(" OR ", [sql(bound, " IS NULL") for bound in _span(value)]), ")")
     if isinstance(value, Property) and (value.name not in _COLUMNS or kind(value) == "instant"):
         # An item always has a `datetime` to be sorted by: what is asked is whether it says one itself.
         return sql("(NULLIF(", _json(value), ", 'null') IS NULL)")
@@ -310,7 +293,8 @@ def _calculated(node: Node) -> Fragment:
 
 
 def _spatial(node: Spatial) -> Fragment:
-    return _filled(_SPATIAL[node.operator], _as(node.left, "geometry"), _as(node.right, "geometry"))
+    in_index = all(isinstance(side, Geometry) or side.name in _COLUMNS for side in (node.left, node.right))
+    return spatial.relation(node.operator, _as(node.left, "geometry"), _as(node.right, "geometry"), in_index)
 
 
 def _temporal(node: Temporal) -> Fragment:
@@ -340,13 +324,46 @@ def _bound(node: Property | Instant, first: bool) -> Fragment:
 
 
 def _array_relation(node: ArrayRelation) -> Fragment:
-    return _filled(_ARRAYS[node.operator], _set(node.left), _set(node.right))
+    literal = [side for side in (node.left, node.right) if isinstance(side, Array)]
+    elements = [element for side in literal for element in side.values]
+    timed = any(kind(element) == "instant" for element in elements)
+    scalars = bool(literal) and all(isinstance(element, Value) for element in elements)
+    return arrays.relation(node.operator, _set(node.left, timed), _set(node.right, timed), scalars)
 
 
-def _set(node: Property | Array) -> Fragment:
-    if isinstance(node, Property):
-        return _narrowed(_json(node), "array")
-    return sql(Parameter(orjson.dumps([value.value for value in node.values]), "jsonb"))
+def _set(node: Property | Array, timed: bool) -> Fragment:
+    if isinstance(node, Array):
+        return _array(node, timed)
+    found = _narrowed(_json(node), "array")
+    if not timed:
+        return found
+    each = _as_moment(sql("e.v"))
+    return sql("COALESCE((SELECT jsonb_agg(", each, ") FROM jsonb_array_elements(", found, ") AS e (v)), ", found, ")")
+
+
+def _array(node: Array, timed: bool) -> Fragment:
+    if not timed and all(isinstance(each, Value) for each in node.values):
+        return sql(Parameter(orjson.dumps([cast(Value, each).value for each in node.values]), "jsonb"))
+    return arrays.array(_element(each, timed) for each in node.values)
+
+
+def _element(node: Node, timed: bool) -> Fragment:
+    match node:
+        case Value(str(text)) if timed and (instant := literals.as_time(text)):
+            return _element(instant, timed)
+        case Value(value):
+            return sql(Parameter(orjson.dumps(value), "jsonb"))
+        case Array():
+            return _array(node, timed=False)
+        case Property(name) if name not in _COLUMNS:
+            found = sql("NULLIF(", _json(node), ", 'null')")
+            return _as_moment(found) if timed else found
+    return sql("to_jsonb(", _as(node, kind(node)), ")")
+
+
+def _as_moment(value: Fragment) -> Fragment:
+    """A jsonb value that is a time in one form, whatever offset it is written with; other values as they are."""
+    return sql("COALESCE(to_jsonb(", _moment(value, "T00:00:00Z"), "), ", value, ")")
 
 
 _OPERATIONS: Mapping[type[Node], Callable[[Any], Fragment]] = {

@@ -86,6 +86,24 @@ def test_each_operand_is_written_once() -> None:
     assert values.count("n") == 1
 
 
+def test_each_element_is_written_once() -> None:
+    tree: Any = {"property": "b"}
+    for _ in range(16):
+        tree = {"op": "a_equals", "args": [["x"], [tree, {"date": "2020-01-01"}]]}
+        tree = {"op": "a_contains", "args": [[tree, [1]], ["x"]]}
+    text, values = condition(from_json(tree)).render()
+    assert len(text) < 20_000
+    assert values.count("b") == 1
+
+
+def test_a_property_has_no_box_in_an_index() -> None:
+    rendered, values = render("s_touches(place, geometry)")
+    assert rendered.startswith("ST_Touches((SELECT CASE WHEN ST_IsValid(g.shape)")
+    assert f"ST_GeomFromGeoJSON({PROPERTY})" in rendered
+    assert rendered.endswith(", i.geometry)")
+    assert values == ["place"]
+
+
 def test_the_largest_filter_has_few_enough_parameters() -> None:
     interval = {"interval": [{"property": "a.b"}, {"property": "c.d"}]}
     tree = {"op": "or", "args": [{"op": "t_metBy", "args": [interval, {"property": "e.f"}]}] * 199}
@@ -110,6 +128,12 @@ def everything(marker: str) -> Any:
         op("in", a, [marker, marker]),
         op("isNull", a),
         op("like", op("casei", a), op("accenti", marker)),
+        op("like", a, op("upper", a)),
+        op("isNull", time),
+        *(op(name, a, a) for name in ("s_intersects", "s_touches", "s_disjoint")),
+        op("a_equals", a, a),
+        op("a_contains", a, [a, marker, [marker], op("upper", a)]),
+        op("a_overlaps", [a, f"{marker}!", {"date": "2020-01-01"}], a),
         *(op("=", op(name, a, 1), a) for name in ("+", "-", "*", "/", "%", "^", "div")),
         *(op("isNull", op(name, *[a] * len(each.arguments))) for name, each in FUNCTIONS.items()),
         *(op(name, a, [marker]) for name in ("a_equals", "a_contains", "a_containedBy", "a_overlaps")),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -140,15 +141,44 @@ FOUND: list[tuple[str, str]] = [
     # Arrays are sets.
     ("a_equals(a, ('y', 'x'))", "xy"),
     ("a_equals(a, c)", "xy"),
-    ("a_contains(a, ('x'))", "xy x"),
-    ("NOT a_contains(a, ('x'))", "empty numbers"),
-    ("a_contains(c, a)", "xy x"),
+    ("a_contains(a, ('x'))", "xy x dates"),
+    ("NOT a_contains(a, ('x'))", "empty numbers deep"),
+    ("a_contains(c, a)", "xy x deep"),
     ("a_containedby(a, ('x', 'z'))", "x empty"),
     ("a_containedby((1, 2.5), a)", "numbers"),
     ("a_overlaps(a, ('y', 1))", "xy numbers"),
-    ("a_overlaps(a, c)", "xy x"),
+    ("a_overlaps(a, c)", "xy x deep"),
     ("NOT a_overlaps(a, c)", "numbers"),
     ("a = 'x' OR c = 'x'", "empty"),
+    ("a_contains(c, ((1)))", "x"),
+    ("a_contains(c, ((1, 2), 3))", "deep"),
+    ("a_contains(c, ((2, 1)))", ""),
+    ("a_equals(c, (3, (1, 2)))", "deep"),
+    ("a_containedby(a, c)", "xy x deep"),
+    ("a_contains(a, (c, 1))", ""),
+    ("a_contains((n, m, 2), (1, 2)) AND n IS NOT NULL", "one"),
+    ("a_equals((n, m), (2.5, 1 + 2))", "half"),
+    ("a_overlaps((casei(t), id = 'Alpha', id), (casei('ÁLPHA'), 'x'))", "Alpha"),
+    ("a_contains(a, (DATE('2020-01-01')))", "dates"),
+    ("a_contains(a, (DATE('2020-01-01'), 'x'))", "dates"),
+    ("a_contains(a, (TIMESTAMP('2020-01-01T13:00:00.5+01:00')))", "dates"),
+    ("a_equals(a, ('2020-01-01T00:00:00+00:00', TIMESTAMP('2020-01-01T12:00:00.5Z'), 'x'))", "dates"),
+    ("a_equals(a, ('2020-01-01', '2020-01-01T12:00:00.500z', 'x'))", "dates"),
+    ("NOT a_contains(a, (DATE('2020-01-01')))", "xy x empty numbers deep"),
+    ("a_containedby((DATE('2020-01-01')), (d, e)) AND id IN ('day', 'noon')", "day"),
+    # Patterns that an item holds.
+    ("t LIKE u", "Alpha"),
+    ("'beta' LIKE u", "alpha"),
+    ("casei('álpha') LIKE casei(u)", "Alpha"),
+    ("'x' LIKE t", ""),
+    (r"'100%_\' LIKE t", "sign"),
+    (r"'100xx\' LIKE t", "sign"),
+    ("'slash' LIKE id", ""),
+    # NULL of everything.
+    ("INTERVAL(d, e) IS NOT NULL", "day noon"),
+    ("INTERVAL(d, '..') IS NULL AND d IS NOT NULL", "never year0 local"),
+    ("footprint IS NOT NULL AND POINT(1 2) IS NOT NULL AND DATE('2020-01-01') IS NOT NULL", "printed broken"),
+    ("n = .5E1 OR n = 2.5e0", "half"),
     # Names.
     ("k.l = 1", "dots"),
     ("properties.k.l = 2", "nested"),
@@ -182,6 +212,13 @@ FOUND: list[tuple[str, str]] = [
     ("s_overlaps(geometry, BBOX(0,0,10,10))", "across"),
     ("s_crosses(geometry, BBOX(0,0,10,10))", "line"),
     ("s_crosses(BBOX(0,0,10,10), geometry)", "line"),
+    ("s_intersects(footprint, POINT(5 5))", "printed"),
+    ("s_within(POINT(5 5), properties.footprint)", "printed"),
+    ("s_intersects(footprint, geometry)", ""),
+    ("s_disjoint(footprint, geometry)", "printed"),
+    ("NOT s_intersects(k.m, POINT(5 5))", "printed"),
+    ("s_equals(footprint, BBOX(0,0,10,10))", "printed"),
+    ("s_disjoint(broken, POINT(5 5)) OR s_intersects(n, geometry) OR s_touches(t, POINT(5 5))", ""),
     ("s_within(geometry, POLYGON((49 49,70 49,70 70,49 70,49 49)))", "mixed"),
 ]
 
@@ -344,9 +381,27 @@ async def test_large_filters_end(filled: Database) -> None:
         {"op": "=", "args": [{"op": "*", "args": [deep, deep]}, n]},
         many,
         {"op": "in", "args": [n, list(range(9_000))]},
+        {"op": "a_contains", "args": [n, [*map(str, range(9_000)), {"date": "2020-01-01"}]]},
+        {"op": "a_overlaps", "args": [n, [{"property": f"a.b{number}"} for number in range(990)]]},
         {"op": "s_within", "args": [{"property": "geometry"}, {"type": "Polygon", "coordinates": [ring]}]},
     ):
         await find(filled, from_json(tree))
+
+
+async def test_any_text_is_a_pattern(filled: Database) -> None:
+    patterns = ["".join(each) for size in range(6) for each in product("\\%a", repeat=size)]
+    texts = ["", "a", "\\", "a\\", "\\a", "aa", "\\\\", "%", "a%\\a"]
+    for text in texts:
+        rows = await filled.fetch(
+            sql(
+                "SELECT i.properties ->> 'p' FROM (SELECT jsonb_build_object('p', text) AS properties FROM unnest(",
+                Parameter(patterns, "text[]"),
+                ") AS text) AS i WHERE ",
+                filters.condition(from_json({"op": "like", "args": [text, {"property": "p"}]})),
+            )
+        )
+        expected = [each for each in patterns if evaluate({"op": "like", "args": [text, each]}, {})]
+        assert [row[0] for row in rows] == expected
 
 
 SPATIAL = ["s_contains", "s_crosses", "s_disjoint", "s_equals", "s_intersects", "s_overlaps", "s_touches", "s_within"]

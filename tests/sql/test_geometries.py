@@ -1,14 +1,20 @@
 """Any two geometries that are taken can be compared: PostGIS neither fails nor crashes, and finds what GEOS finds."""
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
+import orjson
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shapely.geometry.base import BaseGeometry
 
 from app.database.fragment import Parameter, sql
 from app.database.pool import Database
+from app.sql.filter import condition
+from app.stac.cql2.nodes import Geometry, Or, Property, Spatial
 from app.stac.geometry import geometry_ewkb
 from tests.factories import Document, point
 
@@ -74,6 +80,67 @@ async def intersecting(database: Database, shape: bytes, others: list[bytes]) ->
             ") FROM unnest(",
             Parameter(others, "geometry[]"),
             ") WITH ORDINALITY AS stored (other, place) ORDER BY place",
+        )
+    )
+    return [row[0] for row in rows]
+
+
+SPATIAL = ["s_contains", "s_crosses", "s_disjoint", "s_equals", "s_intersects", "s_overlaps", "s_touches", "s_within"]
+ODD: list[Any] = [0, 1, 2.5, -3, 1e14, 1e200, -1e308, 10**400, 1e-300, "1", None, True, [], [1], [1, 2], {}]
+levels = st.recursive(st.sampled_from(ODD), lambda inner: st.lists(inner, max_size=5), max_leaves=12)
+kinds = [
+    "Point",
+    "MultiPoint",
+    "LineString",
+    "MultiLineString",
+    "Polygon",
+    "MultiPolygon",
+    "GeometryCollection",
+    "x",
+    1,
+]
+members = {"type": st.sampled_from(kinds), "coordinates": levels, "geometries": levels}
+references = st.sampled_from([None, {}, {"type": "name", "properties": {"name": "EPSG:0"}}])
+anything = st.fixed_dictionaries({}, optional=members | {"crs": references, "bbox": levels})
+
+
+@given(held=st.lists(geometries | anything | levels, min_size=1, max_size=20), asked=geometries)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_a_property_holds(opened: Database, held: list[Any], asked: Document) -> None:
+    """It is compared as a geometry if it is a valid one, else it is unknown; PostGIS never fails."""
+    a, shape = Property("a"), geometry_ewkb(asked)
+    relations = [Spatial(name, a, other) for name in SPATIAL for other in (a, Geometry(shape))]
+    await having(opened, held, Or(tuple(relations)))
+    places = [
+        place
+        for place, value in enumerate(held)
+        if (known := as_geometry(value)) and known.intersects(shapely.from_wkb(shape))
+    ]
+    assert await having(opened, held, Spatial("s_intersects", a, Geometry(shape))) == places
+
+
+def as_geometry(value: Any) -> BaseGeometry | None:
+    if not isinstance(value, dict) or "crs" in value or "[]" in str(value.get("coordinates", "[]")):
+        return None
+    try:
+        found = shapely.from_geojson(orjson.dumps(value))
+    except (TypeError, shapely.errors.GEOSException):
+        return None
+    if any(not abs(bound) < 1e15 for bound in found.bounds):
+        return None
+    return found if found.is_valid and found.geom_type != "GeometryCollection" else None
+
+
+async def having(database: Database, values: list[Any], node: Or | Spatial) -> list[int]:
+    """The places of the values that, as a property `a`, answer the filter."""
+    documents = [json.dumps({"a": value}).encode() for value in values]
+    rows = await database.fetch(
+        sql(
+            "SELECT i.number - 1 FROM unnest(",
+            Parameter(documents, "jsonb[]"),
+            ") WITH ORDINALITY AS i (properties, number) WHERE ",
+            condition(node),
+            " ORDER BY 1",
         )
     )
     return [row[0] for row in rows]

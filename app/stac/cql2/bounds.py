@@ -14,28 +14,29 @@ def check_tree(tree: object) -> None:
     operations = values = 0
     level = [tree]
     for _ in range(MAX_DEPTH):
-        operations += sum(isinstance(value, dict) for value in level)
-        values += sum(not isinstance(value, dict | list) for value in level)
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                operations += 1
+                _put_members(value, below)
+            elif isinstance(value, list):
+                below.extend(value)
+            else:
+                values += 1
         if operations > MAX_OPERATIONS:
             raise ValueError(f"has more than {MAX_OPERATIONS} operations and properties: `in` takes many values")
         if values > MAX_VALUES:
             raise ValueError(f"has more than {MAX_VALUES} values")
-        level = [inner for value in level for inner in _inside(value)]
-        if not level:
+        if not below:
             return
+        level = below
     raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
 
 
-def _inside(value: object) -> list[object]:
-    """What is one level below. An array is on the level of its object: `args` is not a level of its own."""
-    if isinstance(value, list):
-        return value
-    if not isinstance(value, dict):
-        return []
-    inside: list[object] = []
+def _put_members(value: dict[object, object], below: list[object]) -> None:
+    """An array of arguments is on the level of its object: `args` is not a level of its own."""
     for name, member in value.items():
         if name == "args" and isinstance(member, list):
-            inside.extend(member)
+            below.extend(member)
         elif name not in ("op", "coordinates", "bbox"):
-            inside.append(member)
-    return inside
+            below.append(member)

@@ -18,6 +18,7 @@ from app.stac.cql2.nodes import (
     Instant,
     Interval,
     IsNull,
+    Kind,
     Like,
     Node,
     Not,
@@ -27,10 +28,12 @@ from app.stac.cql2.nodes import (
     Temporal,
     Value,
 )
-from app.stac.cql2.types import alike, as_condition, as_pattern, expect
+from app.stac.cql2.types import alike, as_condition, expect, kind
 
 _Arguments: TypeAlias = list[Any]
 _Builder: TypeAlias = Callable[[str, _Arguments], Node]
+
+_ELEMENTS: tuple[Kind, ...] = ("array", "boolean", "instant", "number", "text")
 
 
 def from_json(value: object) -> Node:
@@ -48,7 +51,7 @@ def _read(value: object) -> Node:
         case str():
             return Value(literals.text(value))
         case list():
-            return Array(tuple(_element(part) for part in value))
+            return _array(value)
         case dict():
             return _read_object(value)
     raise ValueError("null is not a value: ask with isNull")
@@ -121,11 +124,11 @@ def _in(_: str, arguments: _Arguments) -> Node:
 
 
 def _like(_: str, arguments: _Arguments) -> Node:
-    return Like(expect(_read(arguments[0]), "text"), as_pattern(_read(arguments[1])))
+    return Like(*(expect(_read(value), "text") for value in arguments))
 
 
 def _is_null(_: str, arguments: _Arguments) -> Node:
-    return IsNull(expect(_read(arguments[0]), "boolean", "geometry", "instant", "number", "text"))
+    return IsNull(expect(_read(arguments[0]), "boolean", "geometry", "instant", "interval", "number", "text"))
 
 
 def _arithmetic(operator: str, arguments: _Arguments) -> Node:
@@ -153,12 +156,12 @@ def _time(value: object) -> Property | Instant | Interval:
     return read
 
 
-def _element(value: object) -> Value:
-    if isinstance(value, bool | int | float | str):
-        read = _read(value)
-        assert isinstance(read, Value)
-        return read
-    raise ValueError("an array may hold texts, numbers and booleans")
+def _array(values: list[Any]) -> Array:
+    elements = tuple(expect(_read(value), *_ELEMENTS) for value in values)
+    inside = [each for element in elements if isinstance(element, Array) for each in element.values]
+    if any(kind(each) == "instant" for each in inside):
+        raise ValueError("an array within an array may not hold times")
+    return Array(elements)
 
 
 def _property(name: object) -> Property:

@@ -50,6 +50,14 @@ def date_or_timestamp(value: object) -> Instant:
     return date(value) if isinstance(value, str) and _DATE.fullmatch(value) else timestamp(value)
 
 
+def as_time(value: str) -> Instant | None:
+    """None if it is a text like any other."""
+    try:
+        return date_or_timestamp(value)
+    except ValueError:
+        return None
+
+
 def shape(value: object) -> Geometry:
     try:
         return Geometry(geometry.to_ewkb(geometry.asked_geometry(value)))

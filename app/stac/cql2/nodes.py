@@ -52,7 +52,7 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    values: tuple[Value, ...]
+    values: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,8 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The pattern is a text, or a function of one."""
-
     value: "Node"
-    pattern: "Value | Call"
+    pattern: "Node"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ given to it as a call of a function, which it reads once. docs/decisions/0004-cq
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cql2
@@ -17,14 +18,18 @@ from app.stac.cql2.nodes import Node
 
 # Operators that one expression may chain, through all parentheses around it: a quarter of what 8 MiB of stack take.
 _MAX_CHAIN = 500
+_FAR = 1e9
+# The characters of a filter that is kept as it was read. Its nodes never change.
+_KEPT = 1_000
 _GROUP = "upesi_group"
 _TOKEN = re.compile(
     r"""(?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")"""
-    r"|(?P<number>\d[\d.]*(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>(?:[^\W\d]|:)[\w.:]*)"
+    r"|(?P<number>(?:\d[\d.]*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<name>(?:[^\W\d]|:)[\w.:\u0300-\u036f\u200c\u200d\u203f\u2040]*)"
     r"|(?P<operator>[-+*/%^=<>!|]+)"
     r"""|(?P<mark>[(),'"])"""
 )
+_NAME = re.compile(r"[^\W\d_][\w.:]*")
 # The package needs no space between them: `a notin(1)`.
 _LINKS = re.compile(r"(and|or|not|in|like|between|is|null|div)+", re.IGNORECASE)
 _WKT = re.compile(r"(MULTI)?(POINT|LINESTRING|POLYGON)(ZM?|M)?", re.IGNORECASE)
@@ -37,6 +42,10 @@ def from_text(text: str) -> Node:
     """A condition. Raises ValueError that says what is wrong, and at which character."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"has more than {MAX_TEXT} characters")
+    return _read_again(text) if len(text) <= _KEPT else _read(text)
+
+
+def _read(text: str) -> Node:
     if "\0" in text:
         raise ValueError("has a NUL character")
     try:
@@ -47,6 +56,10 @@ def from_text(text: str) -> Node:
         if "\\'" not in text:
             raise ValueError(str(error)) from None
     return from_json(_parsed(text.replace("\\'", "''")))
+
+
+# The pages of a search, and the tiles of a map, come with one filter.
+_read_again = lru_cache(maxsize=500)(_read)
 
 
 class _Unreadable(ValueError):
@@ -87,15 +100,20 @@ class _Scan:
     def run(self) -> None:
         end = 0
         for token in _TOKEN.finditer(self.text):
-            between = self.text[end : token.start()]
-            if between and not between.isspace():
-                self.callee = ""
-            self._put(between)
+            self._pass(self.text[end : token.start()])
             self._take(str(token.lastgroup), token.group(), token.start())
             end = token.end()
-        self._put(self.text[end:])
+        self._pass(self.text[end:])
         if len(self.frames) > 1:
             raise _Unreadable(f"{len(self.frames) - 1} parentheses are not closed")
+
+    def _pass(self, between: str) -> None:
+        """What is between tokens. The standard knows more kinds of space than the package."""
+        if between.isspace():
+            between = " " * len(between)
+        elif between:
+            self.callee = ""
+        self._put(between)
 
     def _take(self, kind: str, token: str, place: int) -> None:
         if kind == "mark":
@@ -108,13 +126,29 @@ class _Scan:
             self.callee = ""
         elif not (token.lower() in _DIMENSIONS and _WKT.fullmatch(self.callee)):
             self.callee = token if kind == "name" or token.startswith('"') else ""
-        # The standard lets a name start so, the package does not.
-        if kind == "name" and token[0] in "_:":
+        # The standard has names and numbers that the package does not.
+        if kind == "name" and _NAME.fullmatch(token) is None:
             self._put('"', added=True)
             self._put(token)
             self._put('"', added=True)
+        elif kind == "number":
+            self._number(token, place)
         else:
             self._put(token)
+
+    def _number(self, token: str, place: int) -> None:
+        written = token
+        if token.count(".") > 1:
+            raise _Unreadable(_at(self.text, place, "a number has more than one point"))
+        if self.frames[-1].coordinates and "e" in token.lower():
+            if not abs(float(token)) < _FAR:
+                raise _Unreadable(_at(self.text, place, "a coordinate is beyond the globe"))
+            written = f"{float(token):.15f}".rstrip("0")
+        elif token.startswith("."):
+            written = f"0{token}"
+        self._put(written)
+        if written != token:
+            self.additions.append((self.length, len(written) - len(token)))
 
     def _mark(self, mark: str, place: int) -> None:
         if mark in "'\"":

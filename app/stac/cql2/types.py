@@ -56,8 +56,6 @@ def common(nodes: Sequence[Node]) -> Kind:
 
 def expect(node: Node, *kinds: Kind) -> Node:
     found = kind(node)
-    if found == "any" and kinds == ("geometry",) and isinstance(node, Property):
-        raise ValueError(f"{node.name!r} cannot be asked as a geometry: `geometry` can")
     if found != "any" and found not in kinds:
         raise ValueError(f"has {_NAMES[found]} where it takes {' or '.join(_NAMES[kind] for kind in kinds)}")
     return node
@@ -65,17 +63,6 @@ def expect(node: Node, *kinds: Kind) -> Node:
 
 def as_condition(node: Node) -> Node:
     return expect(node, "boolean")
-
-
-def as_pattern(node: Node) -> Value | Call:
-    """Not a property: what it holds could be no pattern at all."""
-    match node:
-        case Value(str()):
-            return node
-        case Call(_, (argument,)) if kind(node) == "text":
-            as_pattern(argument)
-            return node
-    raise ValueError("the pattern is not a text")
 
 
 def alike(nodes: Sequence[Node], *kinds: Kind) -> list[Node]:

@@ -90,6 +90,25 @@ SAME: list[tuple[str, Any]] = [
     ("a in ((1), b + 1)", op("in", A, [1, op("+", B, 1)])),
     ("a_overlaps((1), a)", op("a_overlaps", [1], A)),
     ("a_containedby(a, (1, 'x', TRUE))", op("a_containedBy", A, [1, "x", True])),
+    ("a_equals(a, ())", op("a_equals", A, [])),
+    (
+        "a_equals(a, ((1, 2), DATE('2020-01-01'), b, \"c\", casei('x'), 1 + 1, b > 1))",
+        op(
+            "a_equals",
+            A,
+            [
+                *([1, 2], {"date": "2020-01-01"}, B, {"property": "c"}),
+                *(op("casei", "x"), op("+", 1, 1), op(">", B, 1)),
+            ],
+        ),
+    ),
+    ("a LIKE casei(b)", op("like", A, op("casei", B))),
+    ("INTERVAL(a, '..') IS NOT NULL", op("not", op("isNull", {"interval": [A, ".."]}))),
+    ("a+.5=-.5e1", op("=", op("+", A, 0.5), -5)),
+    (
+        "S_WITHIN(geometry, POINT(1.5e1 -.5E-1))",
+        op("s_within", GEOMETRY, {"type": "Point", "coordinates": [15, -0.05]}),
+    ),
     ("t_finishedby(a, b)", op("t_finishedBy", A, B)),
     (
         "S_EQUALS(GEOMETRYCOLLECTION (POINT(1 2), POINT (3 4)), geometry)",
@@ -109,6 +128,8 @@ SAME: list[tuple[str, Any]] = [
     ('"a b""c(" = 1', op("=", {"property": 'a b"c('}, 1)),
     ("_a = :b", op("=", {"property": "_a"}, {"property": ":b"})),
     ("größe.länge = 1", op("=", {"property": "größe.länge"}, 1)),
+    ("a\u0301b\u203fc = b", op("=", {"property": "a\u0301b\u203fc"}, B)),
+    ("a\u000b=\u0085b\u3000", op("=", A, B)),
     ("android = inside", op("=", {"property": "android"}, {"property": "inside"})),
     ("a = 'Via dell''Avvento'", op("=", A, "Via dell'Avvento")),
     (r"a = 'Via dell\'Avvento'", op("=", A, "Via dell'Avvento")),

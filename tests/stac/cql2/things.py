@@ -26,6 +26,10 @@ PROPERTIES: dict[str, Document] = {
     "x": {"a": ["x"], "c": ["x", 1, None]},
     "empty": {"a": [], "c": "x"},
     "numbers": {"a": [1, 2.5], "c": [[1], {"x": 1}]},
+    "deep": {"a": [[1, 2]], "c": [[1, 2], 3]},
+    "dates": {"a": ["2020-01-01", "2020-01-01T12:00:00.500z", "x"]},
+    "printed": {"footprint": box(0, 0, 10, 10), "k": {"m": point(1, 1)}},
+    "broken": {"footprint": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}},
     "dots": {"k.l": 1, "k": {"l": 2, "m": {"n": 3}}, "eo:cover": 4},
     "nested": {"k": {"l": 2}, "it's \"$1\"; --": 5, "id": 6},
 }  # fmt: skip

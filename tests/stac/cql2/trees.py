@@ -38,7 +38,16 @@ instants = st.one_of(
     properties("d", "e", "n", "datetime"),
 )
 patterns = st.lists(st.sampled_from(["%", "_", "a", "l", "p", "\\", "ß", "1"]), max_size=5).map("".join)
-arrays = st.lists(st.sampled_from(["x", "y", 1, 2.5, True]), max_size=3) | properties("a", "c", "n")
+scalars = st.sampled_from(["x", "y", 1, 2.5, True])
+elements = st.one_of(
+    scalars,
+    st.lists(st.sampled_from([1, 2, "x"]), max_size=2),
+    properties("n", "m", "t", "b", "k.l"),
+    op("lower", words),
+    op("+", small, small),
+    op("=", properties("n"), small),
+)
+arrays = st.lists(scalars, max_size=3) | st.lists(elements, max_size=3) | properties("a", "c", "n")
 comparisons = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 
 
@@ -57,7 +66,7 @@ conditions = st.recursive(
         compared(texts),
         compared(instants),
         compared(mixed),
-        op("like", texts, patterns),
+        op("like", texts, patterns | texts),
         op("contains", texts, words),
         *(op(name, arrays, arrays) for name in ("a_equals", "a_contains", "a_containedBy", "a_overlaps")),
         properties("b", "n"),
