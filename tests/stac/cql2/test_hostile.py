@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from contextlib import suppress
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -15,17 +15,17 @@ from app.stac.cql2.bounds import MAX_TEXT
 
 RUN = """
 import sys
-from time import perf_counter
+from time import process_time
 from app.stac.cql2 import from_text
 for line in sys.stdin:
-    text, started = eval(line), perf_counter()
+    text, started = eval(line), process_time()
     try:
         from_text(text)
     except ValueError as error:
         answer = str(error)[:200]
     else:
         answer = "read"
-    print(perf_counter() - started, repr(answer), flush=True)
+    print(process_time() - started, repr(answer), flush=True)
 """
 
 # What the cql2 package alone crashes on, or does not end with.
@@ -67,6 +67,13 @@ HOSTILE = [
     ("chr(39).join(['a'] * 1000)", ""),
     ("'s_intersects(geometry, MULTIPOINT(' + '1 2,' * 10_000 + '3 4))'", "read"),
     ("'s_intersects(geometry, LINESTRING(' + '1 2,' * 10_000 + '3 4) and'", "not closed"),
+    ("'s_intersects(geometry, MULTIPOINT(' + '1e8 2,' * 20_000 + '3 4))'", "beyond longitude"),
+    ("'s_intersects(geometry, POINT(1e' + '9' * 500_000 + ' 2))'", "beyond the globe"),
+    ("'a_equals(a, ' + '(1,' * 97 + '1' + ')' * 98", "read"),
+    ("'a_equals(a, ' + '(' * 10_000 + '1' + ')' * 10_001", "deeper"),
+    ("'.5' * 200_000", "cannot be read"),
+    ("('a' + chr(11)) * 200_000", "cannot be read"),
+    ("('a' + chr(769)) * 200_000", "read"),
 ]  # fmt: skip
 
 
@@ -116,13 +123,13 @@ def zigzag(size: int) -> list[list[float]]:
 )
 def test_geometries(geometry: Any, reason: str | None) -> None:
     tree = {"op": "s_touches", "args": [{"property": "geometry"}, geometry]}
-    started = perf_counter()
+    started = process_time()
     if reason is None:
         from_json(tree)
     else:
         with pytest.raises(ValueError, match=reason):
             from_json(tree)
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2
 
 
 def nested(depth: int) -> Any:
@@ -156,15 +163,46 @@ def test_what_is_just_allowed() -> None:
 
 WORDS = [
     *("(", ")", ",", "'", '"', "''", "\\'", " ", "-", "+", "*", "/", "^", "%", "=", "<", ">", "!", ".", ":", "_", "|"),
-    *("a", "é", "1", "1e5", "'x'", '"y"', " and ", " or ", " not ", " in ", " like ", " between ", " is ", " null "),
-    *("POINT(", "POLYGON((", "1 2", "BBOX(", "DATE(", "INTERVAL(", "casei(", "'2020-01-01'", "div", "notin", "true"),
+    *(
+        "a",
+        "é",
+        "1",
+        "1e5",
+        ".5",
+        "\u0301",
+        "\v",
+        "'x'",
+        '"y"',
+        " and ",
+        " or ",
+        " not ",
+        " in ",
+        " like ",
+        " between ",
+        " is ",
+        " null ",
+    ),
+    *(
+        "POINT(",
+        "POLYGON((",
+        "a_equals(",
+        "1 2",
+        "BBOX(",
+        "DATE(",
+        "INTERVAL(",
+        "casei(",
+        "'2020-01-01'",
+        "div",
+        "notin",
+        "true",
+    ),
 ]
 
 
 @given(words=st.lists(st.sampled_from(WORDS) | st.characters(), max_size=60))
 @settings(max_examples=500, deadline=None)
 def test_any_text_is_read_or_refused_at_once(words: list[str]) -> None:
-    started = perf_counter()
+    started = process_time()
     with suppress(ValueError):
         from_text("".join(words))
-    assert perf_counter() - started < 1
+    assert process_time() - started < 1
