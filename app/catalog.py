@@ -48,9 +48,12 @@ class ItemPage:
 
 @dataclass(frozen=True, slots=True)
 class CollectionPage:
+    """`matched` is how many there are on all pages; None where only a page with something on it could tell."""
+
     collections: list[StoredCollection]
-    next: str | None
-    previous: str | None
+    next: Seek | None
+    previous: Seek | None
+    matched: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,12 @@ class Catalog:
         except TimedOut as error:
             raise TimedOut(error.description + sql.indexed.advice(search, known)) from None
         watch.lap("db")
-        backward = search.seek is not None and search.seek.backward
-        kept = rows[:limit][::-1] if backward else rows[:limit]
+        kept = _in_order(rows[:limit], search.seek)
         contents = await self.database.decoded(kept)
         items = [
             StoredItem(row["collection_id"], row["id"], content) for row, content in zip(kept, contents, strict=True)
         ]
-        return ItemPage(items, *_neighbours(search, kept, more=len(rows) > limit))
+        return ItemPage(items, *_neighbours(search.seek, kept, more=len(rows) > limit))
 
     async def items(self, collection: str, search: Search, watch: Stopwatch) -> ItemPage:
         """One page of a collection's items. Raises NotFound for a collection that does not exist."""
@@ -131,19 +133,18 @@ class Catalog:
             raise _no_collection(collection)
         return _stored_collection(row)
 
-    async def collections(self, search: CollectionSearch) -> CollectionPage:
-        """One page, in the order of the ids."""
+    async def collections(self, search: CollectionSearch, watch: Stopwatch) -> CollectionPage:
+        """One page, in the order of the ids where no other is asked for."""
         limit = self._limit(search.limit or 100)
-        rows = await self.database.fetch(sql.collections.page(search, limit + 1))
-        kept = [_stored_collection(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        if search.backward:
-            kept.reverse()
-        return CollectionPage(
-            kept,
-            next=kept[-1].id if kept and (more or search.backward) else None,
-            previous=kept[0].id if kept and (more if search.backward else search.after is not None) else None,
-        )
+        query = sql.collections.page(search, limit + 1)
+        watch.lap("sql")
+        rows = await self.database.fetch(query)
+        watch.lap("db")
+        kept = _in_order(rows[:limit], search.seek)
+        after, before = _neighbours(search.seek, kept, more=len(rows) > limit)
+        nothing = 0 if search.seek is None else None
+        matched = rows[0]["matched"] if rows else nothing
+        return CollectionPage([_stored_collection(row) for row in kept], after, before, matched)
 
     async def _demand(self, collection: str) -> None:
         if await self.database.fetch_one(sql.collections.exists(collection)) is None:
@@ -153,13 +154,17 @@ class Catalog:
         return min(asked or self.default_limit, self.max_limit)
 
 
-def _neighbours(search: Search, rows: Sequence[Record], more: bool) -> tuple[Seek | None, Seek | None]:
+def _in_order(rows: list[Record], seek: Seek | None) -> list[Record]:
+    return rows[::-1] if seek is not None and seek.backward else rows
+
+
+def _neighbours(seek: Seek | None, rows: Sequence[Record], more: bool) -> tuple[Seek | None, Seek | None]:
     """The pages behind and before a page: the one it was reached from is there, the other if there are more rows."""
     if not rows:
         return None, None
-    backward = search.seek is not None and search.seek.backward
+    backward = seek is not None and seek.backward
     behind = Seek(_position(rows[-1]), backward=False) if more or backward else None
-    before = Seek(_position(rows[0]), backward=True) if (more if backward else search.seek is not None) else None
+    before = Seek(_position(rows[0]), backward=True) if (more if backward else seek is not None) else None
     return behind, before
 
 

@@ -9,7 +9,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from app.api import aggregations, collections, docs, errors, functions, items, landing, queryables, search
+from app.api import (
+    aggregations,
+    collection_members,
+    collections,
+    docs,
+    errors,
+    functions,
+    items,
+    landing,
+    queryables,
+    search,
+)
 from app.api.middleware import Compression, Methods, Paths
 from app.catalog import Catalog
 from app.errors import SetupError
@@ -29,7 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    for module in (landing, docs, collections, items, queryables, functions, search, aggregations):
+    for module in (landing, docs, collections, collection_members, items, queryables, functions, search, aggregations):
         app.router.routes.extend(module.router.routes)
     app.router.routes.append(docs.assets)
     if settings.static_dir is not None:

@@ -1,35 +1,53 @@
-"""Collections: https://github.com/radiantearth/stac-api-spec/tree/v1.0.0/collections."""
+"""Collections: https://github.com/radiantearth/stac-api-spec/tree/v1.0.0/collections, and the search among them:
+https://github.com/stac-api-extensions/collection-search/tree/v1.0.0-rc.1.
+"""
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from app.api import paths
-from app.api.dependencies import CollectionSearchDep, ContextDep, PlainContextDep
-from app.api.links import JSON, link, page_links
+from app.api.dependencies import CollectionSearchDep, ContextDep, PlainContextDep, PostedCollectionSearchDep
+from app.api.links import JSON, QUERYABLES, SCHEMA, SORTABLES, Link, link, page_links, post_page_links
 from app.api.openapi import COLLECTION, COLLECTIONS
-from app.api.parameters import COLLECTIONS_PARAMETERS
+from app.api.parameters import COLLECTIONS_BODY, COLLECTIONS_PARAMETERS
 from app.api.responses import answer, collection_body, collection_list, unless_known
+from app.api.search import tokens
 
 router = APIRouter(tags=["Collections"])
 
 
-@router.get("/collections", summary="All collections", responses=COLLECTIONS, openapi_extra=COLLECTIONS_PARAMETERS)
+@router.get("/collections", summary="Search collections", responses=COLLECTIONS, openapi_extra=COLLECTIONS_PARAMETERS)
 async def get_collections(request: Request, context: ContextDep, search: CollectionSearchDep) -> Response:
     context.watch.lap("parse")
-    page = await context.catalog.collections(search)
-    context.watch.lap("db")
+    page = await context.catalog.collections(search, context.watch)
     query = request.url.query
-    root, url = context.base + "/", f"{context.base}/collections"
-    tokens = {
-        "next": search.token(page.next, backward=False) if page.next else None,
-        "prev": search.token(page.previous, backward=True) if page.previous else None,
-    }
+    url = f"{context.base}/collections"
     links = [
-        link("self", f"{url}?{query}" if query else url, JSON),
-        link("root", root, JSON),
-        link("parent", root, JSON),
-        *page_links(url, query, JSON, tokens),
+        *_links(context.base, f"{url}?{query}" if query else url),
+        *page_links(url, query, JSON, tokens(search, page)),
     ]
-    return answer(collection_list(context.base, page.collections, links), JSON, context.watch)
+    return answer(collection_list(context.base, page, links, search.fields), JSON, context.watch)
+
+
+@router.post("/collections-search", summary="Search collections", responses=COLLECTIONS, openapi_extra=COLLECTIONS_BODY)
+async def post_collections_search(context: PlainContextDep, posted: PostedCollectionSearchDep) -> Response:
+    context.watch.lap("parse")
+    page = await context.catalog.collections(posted.search, context.watch)
+    url = f"{context.base}/collections-search"
+    links = _links(context.base, url)
+    if page.next or page.previous:
+        links += post_page_links(url, orjson.loads(posted.body or b"{}"), JSON, tokens(posted.search, page))
+    return answer(collection_list(context.base, page, links, posted.search.fields), JSON, context.watch)
+
+
+def _links(base: str, url: str) -> list[Link]:
+    return [
+        link("self", url, JSON),
+        link("root", base + "/", JSON),
+        link("parent", base + "/", JSON),
+        link(QUERYABLES, f"{base}/collections-queryables", SCHEMA),
+        link(SORTABLES, f"{base}/collections-sortables", SCHEMA),
+    ]
 
 
 @router.get(paths.COLLECTION, summary="One collection", responses=COLLECTION)

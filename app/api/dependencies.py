@@ -4,7 +4,7 @@ Two dependencies a route at most: each one costs as much time as finding an item
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
 
@@ -17,6 +17,8 @@ from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
 from app.stac.parameters import check_known
 from app.stac.search import ITEMS_PARAMETERS, SEARCH_PARAMETERS, Search
 from app.stopwatch import Stopwatch
+
+Asked = TypeVar("Asked", Search, CollectionSearch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +73,23 @@ async def _collection_search(request: Request) -> CollectionSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class PostedSearch:
+class Posted(Generic[Asked]):
     """A search and the body it came in, which the links to other pages repeat."""
 
-    search: Search
+    search: Asked
     body: bytes
 
 
-async def _posted_search(request: Request) -> PostedSearch:
+async def _posted_search(request: Request) -> Posted[Search]:
     _query(request, frozenset())
     body = await _body(request)
-    return PostedSearch(Search.from_body(body), body)
+    return Posted(Search.from_body(body), body)
+
+
+async def _posted_collection_search(request: Request) -> Posted[CollectionSearch]:
+    _query(request, frozenset())
+    body = await _body(request)
+    return Posted(CollectionSearch.from_body(body), body)
 
 
 async def _query_aggregate(request: Request) -> Aggregate:
@@ -117,7 +125,8 @@ ContextDep = Annotated[Context, Depends(_context)]
 # The context of a route that takes no query parameters, which refuses any.
 PlainContextDep = Annotated[Context, Depends(_context_of_plain)]
 QuerySearchDep = Annotated[Search, Depends(_query_search)]
-PostedSearchDep = Annotated[PostedSearch, Depends(_posted_search)]
+PostedSearchDep = Annotated[Posted[Search], Depends(_posted_search)]
+PostedCollectionSearchDep = Annotated[Posted[CollectionSearch], Depends(_posted_collection_search)]
 ItemsSearchDep = Annotated[Search, Depends(_items_search)]
 QueryAggregateDep = Annotated[Aggregate, Depends(_query_aggregate)]
 PostedAggregateDep = Annotated[Aggregate, Depends(_posted_aggregate)]

@@ -16,6 +16,7 @@ HTML = "text/html"
 SCHEMA = "application/schema+json"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 FUNCTIONS = "http://www.opengis.net/def/rel/ogc/1.0/functions"
+SORTABLES = "http://www.opengis.net/def/rel/ogc/1.0/sortables"
 
 Link = dict[str, Any]
 
@@ -114,10 +115,10 @@ def page_links(url: str, query: str, media_type: str, tokens: Mapping[str, str |
     ]
 
 
-def post_page_links(url: str, body: Mapping[str, Any], tokens: Mapping[str, str | None]) -> list[Link]:
+def post_page_links(url: str, body: Mapping[str, Any], media_type: str, tokens: Mapping[str, str | None]) -> list[Link]:
     """Links to other pages of a POST: the same body with another token."""
     return [
-        link(rel, url, GEOJSON, method="POST", body={**body, "token": token}, merge=False)
+        link(rel, url, media_type, method="POST", body={**body, "token": token}, merge=False)
         for rel, token in tokens.items()
         if token is not None
     ]

@@ -28,7 +28,7 @@ class ErrorBody(BaseModel):
 
 
 class JsonSchema(BaseModel):
-    """A JSON Schema of the properties a filter can name."""
+    """A JSON Schema of the properties that can be named."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -103,10 +103,11 @@ _BAD, _MISSING, _SLOW, _DOWN = (
 )
 LANDING = _answers(LandingPage, JSON, _BAD)
 CONFORMS = _answers(Conformance, JSON, _BAD)
-COLLECTIONS = _answers(Collections, JSON, _BAD, _DOWN)
+COLLECTIONS = _answers(Collections, JSON, _BAD, _SLOW, _DOWN)
 COLLECTION = _answers(Collection, JSON, _BAD, _MISSING, _DOWN)
 ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
 FUNCTIONS = _answers(Functions, JSON, _BAD)
+MEMBERS = _answers(JsonSchema, SCHEMA, _BAD)
 QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
 AGGREGATION_COLLECTION = _answers(AggregationCollection, JSON, _BAD, _SLOW, _DOWN)
 COLLECTION_AGGREGATIONS = _answers(AggregationCollection, JSON, _BAD, _MISSING, _SLOW, _DOWN)

@@ -9,7 +9,8 @@ from app.api.links import JSON
 from app.stac.aggregation import AGGREGATIONS, INTERVAL_PARAMETER, INTERVALS, PRECISION_PARAMETERS
 
 _TEXTS = {"type": "array", "items": {"type": "string"}}
-_VALUES: dict[str, tuple[dict[str, Any], str]] = {
+_Values = dict[str, tuple[dict[str, Any], str]]
+_VALUES: _Values = {
     "bbox": (
         {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6},
         "west,south,east,north, or with heights west,south,bottom,east,north,top. West > east crosses the "
@@ -70,13 +71,43 @@ _AGGREGATED |= {
     for name, (least, greatest) in PRECISION_PARAMETERS.items()
 }
 
+_COLLECTION_VALUES: _Values = {
+    name: value for name, value in _VALUES.items() if name not in ("intersects", "ids", "collections")
+} | {
+    "bbox": (
+        _VALUES["bbox"][0],
+        "west,south,east,north, or with heights west,south,bottom,east,north,top. West > east crosses the "
+        "antimeridian. Finds the collections whose extent intersects it.",
+    ),
+    "q": (
+        _TEXTS,
+        "Terms, one of which is in the id, title, description or keywords, in any case: the words of a term in a row.",
+    ),
+    "filter": (
+        {"type": "string"},
+        "CQL2 on the members of collections: `license = 'CC-BY-4.0' AND a_contains(keywords, ('fire'))`.",
+    ),
+    "query": (
+        _VALUES["query"][0],
+        'Operators on members: `{"license": {"eq": "CC-BY-4.0"}}`, as for items.',
+    ),
+    "sortby": (
+        {"type": "string"},
+        "Members to sort by, `-` for the other way: `-title,id`. Collections without a value come last.",
+    ),
+    "fields": (
+        {"type": "string"},
+        "Members to send, and with `-` not to send: `title,extent,-links`. Empty is the least that is a valid "
+        "collection.",
+    ),
+}
 
-def _parameters(*names: str) -> dict[str, Any]:
-    return {"parameters": [_parameter(name) for name in names]}
+
+def _parameters(*names: str, values: _Values = _VALUES) -> dict[str, Any]:
+    return {"parameters": [_parameter(name, *values[name]) for name in names]}
 
 
-def _parameter(name: str) -> dict[str, Any]:
-    schema, description = (_VALUES | _AGGREGATED)[name]
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     described = {"name": name, "in": "query", "required": False, "description": description}
     if schema["type"] == "object":
         return described | {"content": {JSON: {"schema": schema}}}
@@ -100,11 +131,11 @@ _FIELDS_OBJECT = {
 _EXTENSIONS = ("filter", "filter-lang", "filter-crs", "query", "sortby", "fields")
 SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
 ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
-COLLECTIONS_PARAMETERS = _parameters("limit", "token")
-AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED)
+COLLECTIONS_PARAMETERS = _parameters("bbox", "datetime", "q", "limit", *_EXTENSIONS, "token", values=_COLLECTION_VALUES)
+AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED, values=_AGGREGATED)
 
 
-def _body(values: dict[str, tuple[dict[str, Any], str]], objects: dict[str, Any]) -> dict[str, Any]:
+def _body(values: _Values, objects: dict[str, Any]) -> dict[str, Any]:
     """The same values as members of a JSON object; `objects` are those that have another form in it."""
     properties = {name: schema | {"description": description} for name, (schema, description) in values.items()}
     schema = {"type": "object", "additionalProperties": False, "properties": properties | objects}
@@ -112,5 +143,7 @@ def _body(values: dict[str, tuple[dict[str, Any], str]], objects: dict[str, Any]
 
 
 _FILTER_OBJECT = {"filter": {"type": "object"}}
-SEARCH_BODY = _body(_VALUES, _FILTER_OBJECT | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT})
+_PAGE_OBJECTS = _FILTER_OBJECT | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT}
+SEARCH_BODY = _body(_VALUES, _PAGE_OBJECTS)
+COLLECTIONS_BODY = _body(_COLLECTION_VALUES, _PAGE_OBJECTS)
 AGGREGATE_BODY = _body(_AGGREGATED, _FILTER_OBJECT)

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 
 from app.api.links import JSON, Link, collection_links, item_links
 from app.api.middleware import without_encoding
-from app.catalog import StoredCollection, StoredItem
+from app.catalog import CollectionPage, StoredCollection, StoredItem
 from app.stac import document as documents
 from app.stac.fields import Fields
 from app.stopwatch import Stopwatch
@@ -51,14 +51,20 @@ def collection_body(base: str, collection: StoredCollection) -> bytes:
 
 
 def item_collection(base: str, items: Iterable[StoredItem], links: list[Link], fields: Fields | None) -> bytes:
-    features = [item_body(base, item) for item in items]
-    if fields is not None:
-        features = [documents.dump(fields.of(documents.parse(feature))) for feature in features]
+    features = _chosen([item_body(base, item) for item in items], fields)
     return b'{"type":"FeatureCollection","features":' + _listed(features, links)
 
 
-def collection_list(base: str, collections: Iterable[StoredCollection], links: list[Link]) -> bytes:
-    return b'{"collections":' + _listed([collection_body(base, collection) for collection in collections], links)
+def collection_list(base: str, page: CollectionPage, links: list[Link], fields: Fields | None) -> bytes:
+    members = _chosen([collection_body(base, collection) for collection in page.collections], fields)
+    matched = b"" if page.matched is None else b'"numberMatched":%d,' % page.matched
+    return b"{" + matched + b'"collections":' + _listed(members, links)
+
+
+def _chosen(members: list[bytes], fields: Fields | None) -> list[bytes]:
+    if fields is None:
+        return members
+    return [documents.dump(fields.of(documents.parse(member))) for member in members]
 
 
 def _listed(members: list[bytes], links: list[Link]) -> bytes:

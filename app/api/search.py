@@ -8,7 +8,8 @@ from app.api.links import GEOJSON, JSON, Link, link, page_links, post_page_links
 from app.api.openapi import ITEM_COLLECTION
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS
 from app.api.responses import answer, item_collection
-from app.catalog import ItemPage
+from app.catalog import CollectionPage, ItemPage
+from app.stac.collection_search import CollectionSearch
 from app.stac.search import Search
 
 router = APIRouter(tags=["Item Search"])
@@ -35,11 +36,11 @@ async def post_search(context: PlainContextDep, posted: PostedSearchDep) -> Resp
     url = f"{context.base}/search"
     links: list[Link] = [link("self", url, GEOJSON), link("root", context.base + "/", JSON)]
     if page.next or page.previous:
-        links += post_page_links(url, orjson.loads(posted.body or b"{}"), tokens(posted.search, page))
+        links += post_page_links(url, orjson.loads(posted.body or b"{}"), GEOJSON, tokens(posted.search, page))
     return answer(item_collection(context.base, page.items, links, posted.search.fields), GEOJSON, context.watch)
 
 
-def tokens(search: Search, page: ItemPage) -> dict[str, str | None]:
+def tokens(search: Search | CollectionSearch, page: ItemPage | CollectionPage) -> dict[str, str | None]:
     """The relations of the neighbouring pages, with their tokens."""
     return {
         "next": search.token(page.next) if page.next else None,

@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE, TSVECTOR
 
 metadata = MetaData(
     naming_convention={
@@ -34,6 +34,15 @@ metadata = MetaData(
 _Instant = DateTime(timezone=True)
 # Ids sort by code point whatever the database's locale.
 _Id = Text(collation="C")
+
+
+# The words that `q` finds, as app.sql.free_text reads them: punctuation parts words, and ICU knows the case of all
+# letters whatever the locale. A vector holds 1 MB, which so many characters never fill.
+_WORDS = r"""to_tsvector('simple', translate(lower(left(id || ' ' || coalesce(document ->> 'title', '') || ' ' ||
+    coalesce(document ->> 'description', '') || ' ' || coalesce(document ->> 'keywords', ''), 100000)
+    COLLATE "und-x-icu"), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)))"""
+_TIMES = """CASE WHEN first_start IS NULL THEN declared_times
+    ELSE tstzmultirange(tstzrange(first_start, last_end, '[]')) END"""
 
 
 def _geometry() -> Geometry:
@@ -56,6 +65,15 @@ collections = Table(
     Column("lag", Interval, nullable=False, server_default=text("'0'"), comment="longest from datetime to end"),
     Column("created", _Instant, nullable=False, server_default=func.now()),
     Column("updated", _Instant, nullable=False, server_default=func.now()),
+    Column("document", JSONB, nullable=False, comment="all members but links and extent: what filters read"),
+    Column("declared_area", _geometry(), comment="all boxes of extent"),
+    Column("declared_times", TSTZMULTIRANGE, comment="all intervals of extent"),
+    # Where and when it is served to be.
+    Column("area", _geometry(), Computed("coalesce(envelope, declared_area)", persisted=True)),
+    Column("times", TSTZMULTIRANGE, Computed(_TIMES, persisted=True)),
+    Column("words", TSVECTOR, Computed(_WORDS, persisted=True)),
+    Index("collections_area", "area", postgresql_using="gist"),
+    Index("collections_words", "words", postgresql_using="gin"),
 )
 
 dictionaries = Table(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.database.fragment import Fragment, Parameter, sql
+from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
 from app.stac.sorting import newest_first
@@ -28,7 +29,7 @@ class Order:
     descending: bool
 
     @classmethod
-    def of(cls, search: Search) -> "Order":
+    def of(cls, search: Search | CollectionSearch) -> "Order":
         """As the search sorts, and the other way round for the page before a token."""
         backward = search.seek is not None and search.seek.backward
         return cls(descending=newest_first(search.sortby) != backward)

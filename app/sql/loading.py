@@ -4,6 +4,7 @@ from typing import Literal
 
 from app.database.fragment import Fragment, Parameter, sql
 from app.stac.collection import CheckedCollection
+from app.stac.extent import Times
 
 Mode = Literal["insert", "upsert"]
 
@@ -111,18 +112,38 @@ _WIDENED = """grown AS (
 def store_collection(collection: CheckedCollection, mode: Mode) -> Fragment:
     """Returns a row where the collection was written, with whether it is new."""
     return sql(
-        "INSERT INTO collections (id, content, extent) VALUES (",
+        "INSERT INTO collections (id, content, extent, document, declared_area, declared_times) VALUES (",
         Parameter(collection.id, "text"),
         ", ",
         Parameter(collection.content, "bytea"),
         ", ",
         Parameter(collection.extent, "bytea"),
+        ", ",
+        Parameter(collection.document, "jsonb"),
+        ", ",
+        Parameter(collection.area, "geometry"),
+        ", ",
+        _multirange(collection.times),
         ") ON CONFLICT (id) ",
-        "DO UPDATE SET (content, extent, updated) = (EXCLUDED.content, EXCLUDED.extent, now())"
-        " WHERE (collections.content, collections.extent) IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.extent)"
-        if mode == "upsert"
-        else "DO NOTHING",
+        _UPDATE_COLLECTION if mode == "upsert" else "DO NOTHING",
         " RETURNING (xmax = 0) AS new",
+    )
+
+
+_UPDATE_COLLECTION = """DO UPDATE SET
+    (content, extent, document, declared_area, declared_times, updated) = (EXCLUDED.content, EXCLUDED.extent,
+    EXCLUDED.document, EXCLUDED.declared_area, EXCLUDED.declared_times, now())
+    WHERE (collections.content, collections.extent) IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.extent)"""
+
+
+def _multirange(times: tuple[Times, ...]) -> Fragment:
+    """Closed intervals, where NULL is an open end, as PostgreSQL's ranges have it."""
+    return sql(
+        "(SELECT range_agg(tstzrange(declared.first, declared.last, '[]')) FROM unnest(",
+        Parameter([start for start, _ in times], "timestamptz[]"),
+        ", ",
+        Parameter([end for _, end in times], "timestamptz[]"),
+        ") AS declared (first, last))",
     )
 
 

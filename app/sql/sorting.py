@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import properties
 from app.sql.keyset import Order
+from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Seek
 from app.stac.search import Search
 from app.stac.sorting import SortKey, fields
@@ -49,7 +50,7 @@ class Sorted:
     seek: Seek | None
 
     @classmethod
-    def of(cls, search: Search) -> "Sorted":
+    def of(cls, search: Search | CollectionSearch) -> "Sorted":
         keys = tuple(key for field in fields(search.sortby) for key in _keys(field))
         return cls(keys, Order.of(search), search.seek)
 

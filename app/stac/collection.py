@@ -8,7 +8,9 @@ from stac_pydantic import Collection
 
 from app.errors import InvalidDocument
 from app.stac import document as documents
-from app.stac.item import check_identity
+from app.stac import extent
+from app.stac.extent import Times
+from app.stac.item import check_identity, searchable
 
 # Written by the server. `item` and `child` lead into the static catalogue a collection came from: here `items` does.
 _OF_STAC = {"self", "root", "parent", "items", "item", "child", "aggregate", "aggregations"}
@@ -17,11 +19,18 @@ OWNED_LINKS = frozenset(_OF_STAC | {"http://www.opengis.net/def/rel/ogc/1.0/quer
 
 @dataclass(frozen=True, slots=True)
 class CheckedCollection:
-    """`content` is the collection without its extent, links last; `extent` is the extent it declares, as JSON."""
+    """`content` is the collection without its extent, links last; `extent` is the extent it declares, as JSON.
+
+    The others are what searches read: `document` all members but links and extent, as JSON; `area` EWKB of the
+    declared boxes; `times` the declared intervals.
+    """
 
     id: str
     content: bytes
     extent: bytes
+    document: bytes
+    area: bytes | None
+    times: tuple[Times, ...]
 
 
 def check_collection(document: Any) -> CheckedCollection:
@@ -35,6 +44,9 @@ def check_collection(document: Any) -> CheckedCollection:
         id=document["id"],
         content=documents.dump_with_links_last(document, OWNED_LINKS, apart="extent"),
         extent=documents.dump(document["extent"]),
+        document=searchable({name: value for name, value in document.items() if name not in ("links", "extent")}),
+        area=extent.declared_area(document["extent"]),
+        times=extent.declared_times(document["extent"]),
     )
 
 

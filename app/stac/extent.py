@@ -1,9 +1,20 @@
-"""The extent a collection is served with: where and when its items are."""
+"""The extent of a collection: what it is served with, and where and when its searches find it."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
+
+import shapely
+from pydantic import TypeAdapter, ValidationError
+from stac_pydantic.shared import UtcDatetime
 
 from app.stac import document as documents
-from app.stac.interval import format_instant
+from app.stac.geometry import box_ewkb, to_ewkb
+from app.stac.interval import format_instant, within_calendar
+
+Times = tuple[datetime | None, datetime | None]
+
+_START_AND_END: TypeAdapter[Times] = TypeAdapter(tuple[UtcDatetime | None, UtcDatetime | None])
 
 
 def of_items(
@@ -21,3 +32,48 @@ def of_items(
     if start is not None and end is not None:
         extent["temporal"] |= {"interval": [[format_instant(start), format_instant(end)]]}
     return documents.dump(extent)
+
+
+def declared_area(extent: Any) -> bytes | None:
+    """EWKB of all the boxes that an extent declares, in one; None where it declares none.
+
+    What is no box is passed over. Longitudes beyond ±180 go on round the globe, as published collections have them.
+    """
+    match extent:
+        case {"spatial": {"bbox": list() as boxes}}:
+            parts = [part for box in boxes for part in _rectangles(box)]
+            return to_ewkb(shapely.union_all(shapely.from_wkb(parts))) if parts else None
+    return None
+
+
+def declared_times(extent: Any) -> tuple[Times, ...]:
+    """The intervals that an extent declares; None is an open end. What is no interval is passed over."""
+    match extent:
+        case {"temporal": {"interval": list() as intervals}}:
+            return tuple(times for interval in intervals for times in _times(interval))
+    return ()
+
+
+def _rectangles(box: Any) -> Iterable[bytes]:
+    try:
+        # In two dimensions: heights are the third and the sixth of six numbers.
+        west, south, east, north = map(float, box if len(box) == 4 else (*box[0:2], *box[3:5]))
+        whole_globe = east - west >= 360
+        west, east = (-180.0, 180.0) if whole_globe else (_longitude(west), _longitude(east))
+        return box_ewkb([west, max(south, -90.0), east, min(north, 90.0)])
+    except (ValueError, TypeError, OverflowError):
+        return ()
+
+
+def _longitude(degrees: float) -> float:
+    return degrees if abs(degrees) <= 180 else (degrees + 180) % 360 - 180
+
+
+def _times(interval: Any) -> Iterable[Times]:
+    try:
+        start, end = _START_AND_END.validate_python(interval)
+    except ValidationError:
+        return ()
+    if start is not None and end is not None and start > end:
+        return ()
+    return ((start and within_calendar(start), end and within_calendar(end)),)

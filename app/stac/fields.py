@@ -1,4 +1,4 @@
-"""The Fields extension 1.0.0: which members of an item are sent."""
+"""The Fields extension 1.0.0: which members of an item or a collection are sent."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,15 +6,36 @@ from typing import Any
 
 Path = tuple[str, ...]
 
-# What says which item it is: sent unless it is excluded by name, as the extension allows, so that clients can read it.
-_IDENTITY = ("type", "stac_version", "id", "collection")
-# What an item needs to be valid.
-_BASELINE = (
-    *("geometry", "bbox", "links", "assets"),
-    *("properties.datetime", "properties.start_datetime", "properties.end_datetime"),
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Of a kind of document.
+
+    `identity` says which one it is: sent unless it is excluded by name, as the extension allows, so that clients can
+    read it. `baseline` is what it needs besides to be valid. With `known` names all others are those of properties.
+    """
+
+    identity: tuple[str, ...]
+    baseline: tuple[str, ...]
+    known: frozenset[str] | None = None
+
+
+ITEM = Members(
+    identity=("type", "stac_version", "id", "collection"),
+    baseline=(
+        *("geometry", "bbox", "links", "assets"),
+        *("properties.datetime", "properties.start_datetime", "properties.end_datetime"),
+    ),
+    known=frozenset(
+        {"type", "stac_version", "stac_extensions", "id", "collection", "geometry", "bbox"}
+        | {"links", "assets", "properties"}
+    ),
 )
-_MEMBERS = frozenset({"type", "stac_version", "stac_extensions", "id", "collection", "geometry", "bbox"})
-_CONTAINERS = frozenset({"links", "assets", "properties"})
+# Its links lead on to its items.
+COLLECTION = Members(
+    identity=("type", "stac_version", "id", "links"),
+    baseline=("description", "license", "extent"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +45,8 @@ class Fields:
     include: frozenset[Path] | None
     exclude: frozenset[Path]
 
-    def of(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        return self._kept(item, ())
+    def of(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        return self._kept(document, ())
 
     def _kept(self, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
         kept = {}
@@ -53,15 +74,15 @@ class Fields:
         )
 
 
-def from_text(text: str) -> Fields:
+def from_text(text: str, of: Members = ITEM) -> Fields:
     """`a,+b,-c`: included but for those with a minus. Raises ValueError."""
     names = text.split(",") if text else []
     included = [name.lstrip("+ ") for name in names if not name.startswith("-")]
     excluded = [name[1:] for name in names if name.startswith("-")]
-    return _fields(included or (None if excluded else []), excluded)
+    return _fields(included or (None if excluded else []), excluded, of)
 
 
-def from_json(value: Any) -> Fields:
+def from_json(value: Any, of: Members = ITEM) -> Fields:
     """`{"include": […], "exclude": […]}`. Raises ValueError."""
     if not isinstance(value, dict) or not value.keys() <= {"include", "exclude"}:
         raise ValueError('is not an object with "include" and "exclude"')
@@ -71,24 +92,24 @@ def from_json(value: Any) -> Fields:
     excluded = value.get("exclude") or []
     # Leaving `include` out means all fields, where some are excluded; an empty one means the baseline.
     everything = "include" not in value and excluded
-    return _fields(None if everything else value.get("include") or [], excluded)
+    return _fields(None if everything else value.get("include") or [], excluded, of)
 
 
-def _fields(include: Iterable[str] | None, exclude: Iterable[str]) -> Fields:
-    excluded = frozenset(map(_path, exclude))
+def _fields(include: Iterable[str] | None, exclude: Iterable[str], of: Members) -> Fields:
+    excluded = frozenset(_path(name, of) for name in exclude)
     if include is None:
         return Fields(None, excluded)
-    asked = frozenset(map(_path, include))
+    asked = frozenset(_path(name, of) for name in include)
     # Only what was asked for by name wins over being excluded.
-    unasked = frozenset(map(_path, _IDENTITY if asked else (*_IDENTITY, *_BASELINE))) - excluded
-    return Fields(asked | unasked, excluded)
+    unasked = of.identity if asked else (*of.identity, *of.baseline)
+    return Fields(asked | (frozenset(_path(name, of) for name in unasked) - excluded), excluded)
 
 
-def _path(name: str) -> Path:
+def _path(name: str, of: Members) -> Path:
     """A name without `properties.` that is not a member of an item is a property's."""
     if not name:
         raise ValueError("has an empty name")
     head, _, rest = name.partition(".")
-    if head in _MEMBERS or head in _CONTAINERS:
+    if of.known is None or head in of.known:
         return (head, *rest.split(".")) if rest else (head,)
     return ("properties", *name.split("."))

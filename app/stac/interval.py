@@ -29,9 +29,14 @@ def parse_instant(text: str) -> datetime:
         offset = _offset(sign, zone_hours, zone_minutes)
         local = datetime(year, month, day, hour, minute, min(second, 59) if leap else second, tzinfo=offset)
         instant = local.replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")) if not leap else 0)
-        return min(max((instant + leap).astimezone(UTC), _EARLIEST), _LATEST)
+        return within_calendar((instant + leap).astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a date-time: {error}") from None
+
+
+def within_calendar(instant: datetime) -> datetime:
+    """An instant in UTC that is not infinity to the database driver."""
+    return min(max(instant, _EARLIEST), _LATEST)
 
 
 def format_instant(instant: datetime) -> str:

@@ -60,7 +60,7 @@ def check_item(document: Any) -> CheckedItem:
         instant=instant,
         start=start,
         end=end,
-        properties=_filterable(properties),
+        properties=searchable(properties),
         content=documents.dump_with_links_last(document, OWNED_LINKS),
     )
 
@@ -96,10 +96,10 @@ def _instant(properties: dict[str, Any], name: str) -> datetime | None:
         raise ValueError(f"properties.{name}: {reason}") from None
 
 
-def _filterable(properties: dict[str, Any]) -> bytes:
-    """The properties as jsonb takes them; NUL, which it cannot hold, is replaced here and kept in the content."""
-    text = documents.dump(properties)
-    return documents.dump(_without_nul(properties)) if b"\\u0000" in text else text
+def searchable(members: dict[str, Any]) -> bytes:
+    """Members as jsonb takes them; NUL, which it cannot hold, is replaced here and kept in the content."""
+    text = documents.dump(members)
+    return documents.dump(_without_nul(members)) if b"\\u0000" in text else text
 
 
 def _without_nul(value: Any) -> Any:

@@ -65,19 +65,6 @@ def decode(token: str, digest: str) -> Seek:
     return Seek(Position(at, tie, item_id, collection, keys), backward)
 
 
-def encode_id(after: str, backward: bool) -> str:
-    """The token of a list that is ordered by id alone."""
-    return _pack([after, backward])
-
-
-def decode_id(token: str) -> tuple[str, bool]:
-    """Raises ValueError for a malformed token."""
-    match _unpack(token):
-        case [str(after), bool(backward)] if "\0" not in after:
-            return after, backward
-    raise ValueError(_MALFORMED)
-
-
 def _pack(values: list[object]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(values)).rstrip(b"=").decode()
 

@@ -4,23 +4,30 @@ All raise InvalidRequest, which names the parameter, or ValueError with what is 
 """
 
 import re
-from collections.abc import Callable, Mapping
+import string
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import orjson
 
 from app.errors import InvalidRequest
-from app.stac import cql2, fields, geometry, query, sorting
+from app.stac import cql2, fields, geometry, paging, query, sorting
 from app.stac.cql2.nodes import And, Node
-from app.stac.fields import Fields
+from app.stac.fields import Fields, Members
 from app.stac.interval import Interval
+from app.stac.paging import Seek
 from app.stac.sorting import SortKey
 
 Value = TypeVar("Value")
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+
+# More than anybody looks for; and PostgreSQL passes over words of more than 2 kB.
+_TERMS_AT_MOST = 100
+_TERM_CHARACTERS = 500
+_NO_WORDS = string.punctuation + string.whitespace
 
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
@@ -125,8 +132,30 @@ def sortby(value: Any) -> tuple[SortKey, ...]:
     return sorting.from_text(value) if isinstance(value, str) else sorting.from_json(value)
 
 
-def selection(value: Any) -> Fields:
-    return fields.from_text(value) if isinstance(value, str) else fields.from_json(value)
+def selection(value: Any, of: Members = fields.ITEM) -> Fields:
+    return fields.from_text(value, of) if isinstance(value, str) else fields.from_json(value, of)
+
+
+def seek(value: Any, digest: str, keys: Sequence[SortKey]) -> Seek:
+    """The page that a token leads to, in the search of this digest, sorted by these keys."""
+    found = paging.decode(text(value), digest)
+    sorting.check_values(keys, found.position.keys)
+    return found
+
+
+def terms(value: Any) -> tuple[str, ...]:
+    """Free-Text 1.0.0-rc.1: what to look for, one of which has to be found. Punctuation at the ends says nothing."""
+    listed = text(value).split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(term, str) and "\0" not in term for term in listed):
+        raise ValueError("is neither a text nor an array of texts")
+    found = tuple(dict.fromkeys(filter(None, (term.strip(_NO_WORDS) for term in listed))))
+    if not found:
+        raise ValueError("has no words")
+    if len(found) > _TERMS_AT_MOST:
+        raise ValueError(f"has more than {_TERMS_AT_MOST} terms")
+    if max(map(len, found)) > _TERM_CHARACTERS:
+        raise ValueError(f"has a term of more than {_TERM_CHARACTERS} characters")
+    return found
 
 
 def limit(value: Any) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.errors import InvalidRequest
-from app.stac import paging, parameters, sorting
+from app.stac import paging, parameters
 from app.stac.cql2.nodes import Node
 from app.stac.fields import Fields
 from app.stac.interval import Interval
@@ -81,9 +81,7 @@ class Search:
         return search if seek is None else search.behind(seek)
 
     def _seek(self, token: Any) -> Seek:
-        seek = paging.decode(parameters.text(token), self.digest())
-        sorting.check_values(self.sortby, seek.position.keys)
-        return seek
+        return parameters.seek(token, self.digest(), self.sortby)
 
     def behind(self, seek: Seek) -> "Search":
         """The same search, at another page."""

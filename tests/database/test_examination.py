@@ -13,7 +13,7 @@ from tests.database.fresh import fresh_database, run
 
 UNREACHABLE = "postgresql://upesi@127.0.0.1:1/x"
 ITEM_INDEXES = ["items_collection_time", "items_space_time", "items_time"]
-COLLECTIONS = "INSERT INTO collections (id, content, extent) VALUES ('a', '', ''), ('b', '', '')"
+COLLECTIONS = "INSERT INTO collections (id, content, extent, document) VALUES ('a', '', '', '{}'), ('b', '', '', '{}')"
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ COUNT = sql("SELECT count(*) FROM collections")
 
 
 def insert(collection_id: str) -> Fragment:
-    return sql("INSERT INTO collections (id, content, extent) VALUES (", Parameter(collection_id, "text"), ", '', '')")
+    id_ = Parameter(collection_id, "text")
+    return sql("INSERT INTO collections (id, content, extent, document) VALUES (", id_, ", '', '', '{}')")
 
 
 @pytest.fixture

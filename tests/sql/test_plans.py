@@ -53,8 +53,8 @@ async def large(database_url: str) -> AsyncIterator[Database]:
 
 
 _COLLECTIONS = """INSERT INTO collections
-    (id, content, extent, envelope, first_datetime, last_datetime, first_start, last_end, lag)
-    SELECT 'c' || n, '{}', '{}', ST_MakeEnvelope(-180, -90, 180, 90, 4326),
+    (id, content, extent, document, envelope, first_datetime, last_datetime, first_start, last_end, lag)
+    SELECT 'c' || n, '{}', '{}', '{}', ST_MakeEnvelope(-180, -90, 180, 90, 4326),
         '2014-01-01Z', '2024-01-01Z', '2014-01-01Z', '2024-01-02Z', interval '1 day'
     FROM generate_series(1, 20) AS numbered (n)"""
 _INSERT = """INSERT INTO items

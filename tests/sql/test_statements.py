@@ -18,6 +18,7 @@ from app.database.fragment import Fragment, Parameter
 from app.sql import keyset
 from app.stac.collection import CheckedCollection
 from app.stac.collection_search import CollectionSearch
+from app.stac.cql2.nodes import Comparison, Property, Value
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
 from tests.factories import Document, box, point
@@ -132,6 +133,10 @@ def test_no_field_of_a_sort_is_in_the_text(sortby: list[dict[str, str]]) -> None
 
 
 MARK = "§'; DROP TABLE items"
+MARKS = [MARK, MARK, 7]
+AT_MARK = Seek(Position(datetime(2024, 1, 1, tzinfo=UTC), 0, MARK, 1), backward=True)
+CHECKED = CheckedCollection(MARK, b"c", b"e", b"{}", b"g", ((None, AT_MARK.position.datetime),))
+STORED = [MARK, b"c", b"e", b"{}", b"g", [None], [AT_MARK.position.datetime]]
 
 
 @pytest.mark.parametrize(
@@ -141,13 +146,14 @@ MARK = "§'; DROP TABLE items"
         (sql.collections.one(MARK), [MARK]),
         (sql.collections.exists(MARK), [MARK]),
         (sql.collections.page(CollectionSearch(), 7), [7]),
-        (sql.collections.page(CollectionSearch(after=MARK), 7), [MARK, 7]),
-        (sql.collections.page(CollectionSearch(after=MARK, backward=True), 7), [MARK, 7]),
+        (sql.collections.page(CollectionSearch(seek=AT_MARK), 7), [MARK, 7]),
+        (sql.collections.page(CollectionSearch(terms=(MARK,)), 7), [MARK, 7]),
+        (sql.collections.page(CollectionSearch(filter=Comparison("=", Property(MARK), Value(MARK))), 7), MARKS),
         (sql.loading.keys([MARK]), [[MARK]]),
         (sql.loading.newest_dictionaries([7]), [[7]]),
         (sql.loading.add_dictionary(7, b"content"), [7, b"content"]),
-        (sql.loading.store_collection(CheckedCollection(MARK, b"c", b"e"), "insert"), [MARK, b"c", b"e"]),
-        (sql.loading.store_collection(CheckedCollection(MARK, b"c", b"e"), "upsert"), [MARK, b"c", b"e"]),
+        (sql.loading.store_collection(CHECKED, "insert"), STORED),
+        (sql.loading.store_collection(CHECKED, "upsert"), STORED),
         (sql.loading.stage(), []),
         (sql.loading.store_staged("insert"), []),
         (sql.loading.analyze(), []),

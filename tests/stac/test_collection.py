@@ -24,6 +24,7 @@ def test_collection_of_stac(version: str) -> None:
     assert orjson.loads(checked.extent) == document.pop("extent")
     assert orjson.loads(checked.content) == document
     assert checked.content.endswith(b'"links":[]}')
+    assert orjson.loads(checked.document) == {name: value for name, value in document.items() if name != "links"}
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,6 @@ def test_token_is_read_back_and_fits_into_a_url(seek: Seek, digest: str) -> None
     assert re.fullmatch("[A-Za-z0-9_-]+", token)
 
 
-@given(ids, st.booleans())
-def test_token_of_an_id_is_read_back(after: str, backward: bool) -> None:
-    assert paging.decode_id(paging.encode_id(after, backward)) == (after, backward)
-
-
 def test_token_with_its_padding_is_the_same() -> None:
     assert paging.decode(packed(GOOD), DIGEST) == paging.decode(packed(GOOD).rstrip("="), DIGEST)
 
@@ -85,17 +80,8 @@ def test_made_up_token(values: object) -> None:
     "text", ["", "=", "A", "%", "ü", "a b", "\0", "WyJ\n", "[]", "W10=W10=", "/+/+", "A" * 100_000]
 )
 def test_what_is_not_a_token(text: str) -> None:
-    for decode in (lambda: paging.decode(text, DIGEST), lambda: paging.decode_id(text)):
-        with pytest.raises(ValueError, match=r"^is not a token of this service$"):
-            decode()
-
-
-@pytest.mark.parametrize(
-    "values", [[], ["a"], ["a", 1], [1, True], ["a\0", True], ["a", True, 1], {"a": True}], ids=str
-)
-def test_made_up_token_of_an_id(values: object) -> None:
     with pytest.raises(ValueError, match=r"^is not a token of this service$"):
-        paging.decode_id(packed(values))
+        paging.decode(text, DIGEST)
 
 
 def test_token_of_another_search() -> None:
@@ -105,9 +91,8 @@ def test_token_of_another_search() -> None:
 
 @given(st.text() | st.text("ABCabc0189-_=+/") | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_any_text_raises_value_error_only(text: str) -> None:
-    for decode in (lambda: paging.decode(text, DIGEST), lambda: paging.decode_id(text)):
-        with suppress(ValueError):
-            decode()
+    with suppress(ValueError):
+        paging.decode(text, DIGEST)
 
 
 @given(st.data())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InvalidRequest
-from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
+from app.stac.collection_search import COLLECTIONS_PARAMETERS
 from app.stac.interval import Interval, parse_instant
 from app.stac.paging import Position, Seek
 from app.stac.parameters import check_known
@@ -257,26 +257,3 @@ def test_token_of_another_search_is_refused(change: dict[str, str]) -> None:
     token = Search.from_query(NARROW).token(SEEK)
     with pytest.raises(InvalidRequest, match=r"^token: belongs to another search"):
         Search.from_query({**NARROW, **change, "token": token})
-
-
-@pytest.mark.parametrize(
-    ("query", "search"),
-    [
-        ({}, CollectionSearch()),
-        ({"limit": "3"}, CollectionSearch(limit=3)),
-        ({"token": CollectionSearch.token("ü'", backward=True)}, CollectionSearch(None, "ü'", backward=True)),
-        ({"token": CollectionSearch.token("", backward=False), "limit": "1"}, CollectionSearch(1, "", backward=False)),
-    ],
-)
-def test_collection_search(query: dict[str, str], search: CollectionSearch) -> None:
-    assert CollectionSearch.from_query(query) == search
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("limit", "0"), ("limit", "x"), ("token", ""), ("token", "W10"), ("token", "WyJcdTAwMDAiLHRydWVd")],
-)
-def test_no_collection_search(name: str, text: str) -> None:
-    with pytest.raises(InvalidRequest) as failure:
-        CollectionSearch.from_query({name: text})
-    assert failure.value.parameter == name
