@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE, TSVECTOR
 
+from app.database import words
+
 metadata = MetaData(
     naming_convention={
         "ix": "%(table_name)s_%(column_0_N_name)s",
@@ -36,11 +38,11 @@ _Instant = DateTime(timezone=True)
 _Id = Text(collation="C")
 
 
-# The words that `q` finds, as app.sql.free_text reads them: punctuation parts words, and ICU knows the case of all
-# letters whatever the locale. A vector holds 1 MB, which so many characters never fill.
-_WORDS = r"""to_tsvector('simple', translate(lower(left(id || ' ' || coalesce(document ->> 'title', '') || ' ' ||
-    coalesce(document ->> 'description', '') || ' ' || coalesce(document ->> 'keywords', ''), 100000)
-    COLLATE "und-x-icu"), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)))"""
+# What `q` looks in, as far as it is certain to fit into a tsvector.
+_WORDS = words.folded(
+    "left(id || ' ' || coalesce(document ->> 'title', '') || ' ' || coalesce(document ->> 'description', '') || ' ' ||"
+    " coalesce(document ->> 'keywords', ''), 100000)"
+)
 _TIMES = """CASE WHEN first_start IS NULL THEN declared_times
     ELSE tstzmultirange(tstzrange(first_start, last_end, '[]')) END"""
 
@@ -71,7 +73,7 @@ collections = Table(
     # Where and when it is served to be.
     Column("area", _geometry(), Computed("coalesce(envelope, declared_area)", persisted=True)),
     Column("times", TSTZMULTIRANGE, Computed(_TIMES, persisted=True)),
-    Column("words", TSVECTOR, Computed(_WORDS, persisted=True)),
+    Column("words", TSVECTOR, Computed(f"to_tsvector('simple', {_WORDS})", persisted=True)),
     Index("collections_area", "area", postgresql_using="gist"),
     Index("collections_words", "words", postgresql_using="gin"),
 )
@@ -111,6 +113,7 @@ items = Table(
     Index("items_space_time", "collection", "geometry", "datetime", "tie", postgresql_using="gist"),
     Index("items_collection_time", "collection", "datetime", "tie", "id"),
     Index("items_time", "datetime", "tie", "id", "collection"),
+    Index("items_words", text(words.vector("id", "properties")), postgresql_using="gin"),
 )
 
 # What an operator asked for; whether the index is there and valid is in PostgreSQL's own catalogue.

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from app.database.fragment import Fragment, Parameter, join, sql
+from app.sql import free_text
 from app.sql.filter import condition
 from app.stac.cql2.nodes import Node
 from app.stac.interval import Interval
@@ -18,9 +19,10 @@ def every(search: Search) -> Fragment:
     return all_of(
         _with_ids(search.ids),
         in_collections(search.collections),
-        _intersects_any(search.area),
+        intersects_any(search.area),
         overlaps(search.interval),
         matches(search.filter),
+        with_words(search.terms),
     )
 
 
@@ -45,8 +47,12 @@ def _has_some_in(area: tuple[bytes, ...] | None) -> Fragment | None:
     return sql("(", join(" OR ", (sql("c.envelope && ", Parameter(part, "geometry")) for part in area)), ")")
 
 
+def given(*conditions: Fragment | None) -> list[Fragment]:
+    return [condition for condition in conditions if condition is not None]
+
+
 def all_of(*conditions: Fragment | None) -> Fragment:
-    return sql(*(sql(" AND ", condition) for condition in conditions if condition is not None))
+    return sql(*(sql(" AND ", condition) for condition in given(*conditions)))
 
 
 def _with_ids(ids: tuple[str, ...] | None) -> Fragment | None:
@@ -59,7 +65,7 @@ def in_collections(collections: tuple[str, ...] | None) -> Fragment:
     return sql("c.id = ANY(", Parameter(collections, "text[]"), ")")
 
 
-def _intersects_any(area: tuple[bytes, ...] | None) -> Fragment | None:
+def intersects_any(area: tuple[bytes, ...] | None) -> Fragment | None:
     if area is None:
         return None
     return sql("(", join(" OR ", (_intersects(Parameter(part, "geometry")) for part in area)), ")")
@@ -83,6 +89,10 @@ def overlaps(interval: Interval | None) -> Fragment | None:
 
 def matches(filter_: Node | None) -> Fragment | None:
     return None if filter_ is None else condition(filter_)
+
+
+def with_words(terms: tuple[str, ...] | None) -> Fragment | None:
+    return None if terms is None else free_text.matches(free_text.ITEM, terms)
 
 
 def near(interval: Interval | None, lag: str, lead: str) -> Fragment | None:

@@ -1,17 +1,26 @@
-"""Free text: which words a text has to hold."""
+"""Free text: which items and collections have a term. https://github.com/stac-api-extensions/freetext-search."""
 
-from app.database.fragment import Fragment, Parameter, join, sql
+from app.database import words
+from app.database.fragment import Fragment, Parameter, sql
 
-# As the columns that hold the words are made (app.database.tables). Punctuation is space: PostgreSQL would read
-# `sentinel-2` as a number below zero, and `a/b.tif` as the path of a file.
-_SPACES = r"""'!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)"""
+# What the index `items_words` is made of.
+ITEM = sql(words.vector("i.id", "i.properties"))
+
+_TERM = words.folded("term")
+# Not asked of a term without words: PostgreSQL would send a notice.
+_QUERY = f"CASE WHEN to_tsvector('simple', {_TERM}) <> '' THEN phraseto_tsquery('simple', {_TERM}) END"
 
 
 def matches(vector: Fragment, terms: tuple[str, ...]) -> Fragment:
-    """Whether one of the terms is there, whatever its case; the words of a term in a row."""
-    return sql("(", vector, " @@ (", join(" || ", map(_phrase, terms)), "))")
+    """True for a vector that has one of the terms, whose words follow each other; a term without words finds nothing.
 
-
-def _phrase(term: str) -> Fragment:
-    lower = sql("lower(", Parameter(term, "text"), ' COLLATE "und-x-icu")')
-    return sql("phraseto_tsquery('simple', translate(", lower, f", {_SPACES}))")
+    The query is made once in a statement, whatever number of terms it has.
+    """
+    return sql(
+        vector,
+        " @@ (SELECT string_agg('(' || (",
+        _QUERY,
+        ")::text || ')', ' | ')::tsquery FROM unnest(",
+        Parameter(terms, "text[]"),
+        ") AS term)",
+    )

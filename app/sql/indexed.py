@@ -7,11 +7,23 @@ stops at the page; the streams are merged outside.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.database.fragment import Fragment, join, sql
-from app.sql import properties
-from app.sql.conditions import ROW, all_of, in_collections, limit, matches, near, overlaps
+from app.sql import narrowing, properties
+from app.sql.candidates import Candidates, Tested, Walk, page
+from app.sql.conditions import (
+    ROW,
+    all_of,
+    every,
+    given,
+    in_collections,
+    intersects_any,
+    limit,
+    matches,
+    overlaps,
+    with_words,
+)
 from app.sql.keyset import Order
 from app.sql.sorting import value_of_token
 from app.stac.paging import Seek
@@ -31,56 +43,117 @@ def columns(property_: str) -> Fragment:
     return sql("(collection, ", number, ", ", text, ", datetime DESC, tie DESC, id DESC)")
 
 
+def candidates(search: Search, indexes: Collection[str]) -> Fragment | None:
+    """In the place of `items i`: what an index finds for the words or the filter of a search without ids."""
+    if search.ids is not None:
+        return None
+    words = with_words(search.terms)
+    if words is not None:
+        return Candidates(words).items()
+    condition = narrowing.condition(search.filter, indexes)
+    if condition is None:
+        return None
+    # One collection at a time, as the index is: for all of them together the planner would read the table.
+    return sql(
+        "(SELECT i.* FROM collections c CROSS JOIN LATERAL (SELECT * FROM items i WHERE i.collection = c.key AND ",
+        condition,
+        " OFFSET 0) AS i WHERE ",
+        in_collections(search.collections),
+        ") AS i",
+    )
+
+
 def field(search: Search, indexes: Collection[str]) -> SortKey | None:
     """The one field that the search is sorted by, if an index has that order."""
     keys = fields(search.sortby)
     if len(keys) != 1 or keys[0].field not in indexes:
         return None
     (key,) = keys
-    follows = newest_first(search.sortby) != key.descending and search.ids is None and search.area is None
+    follows = newest_first(search.sortby) != key.descending and search.ids is None
     return key if follows else None
 
 
 def advice(search: Search, indexes: Collection[str]) -> str:
     """What an operator can do for a search that took too long."""
-    wanted = [key.field for key in fields(search.sortby)[:1] if key.kinds == ("number", "text")]
-    missing = [name for name in wanted if name not in indexes]
+    sorted_by = [key.field for key in fields(search.sortby)[:1] if key.kinds == ("number", "text")]
+    missing = [name for name in sorted_by or narrowing.names(search.filter) if name not in indexes]
     if not missing:
         return ""
     commands = " and ".join(f"`upesi index add {name}`" for name in missing)
     return f"; the operator could help it with {commands}"
 
 
-def by_field(search: Search, key: SortKey, rows: int) -> Fragment:
-    """The items of a search without ids and area, sorted by one property."""
+def by_field(search: Search, key: SortKey, rows: int, source: Fragment) -> Fragment:
+    """The items of a search without ids, sorted by one property.
+
+    What else is asked is tested on the way, within a bound. Behind that all that matches is sorted: what the index of
+    the area finds, or else what `source` has, which are only items with the words that are asked.
+    """
     order = _Order.of(search, key)
+    tested = given(
+        intersects_any(search.area), overlaps(search.interval), matches(search.filter), with_words(search.terms)
+    )
+    if not tested:
+        return _walk(search, order, rows, None)
+    range_ = narrowing.condition(search.filter, {key.field})
+    streams = sql("SELECT 3 * count(*)::int FROM collections c WHERE ", in_collections(search.collections))
+    walk = Walk.of(Tested(join(" AND ", tested), dear=search.terms is not None), rows, streams)
+    order = replace(order, range_=range_)
+    if search.area is None:
+        all_ = _all(replace(search, terms=None), order, rows, source)
+    else:
+        all_ = _all(search, order, rows, sql("items i"))
+    return page(
+        _walk(search, order, rows, walk),
+        all_,
+        f"{ROW.replace('i.', '')}, collection_id, number, text, keys",
+        lambda name: sql(order.merged(name), limit(rows)),
+    )
+
+
+def _walk(search: Search, order: "_Order", rows: int, walk: Walk | None) -> Fragment:
     return sql(
         "SELECT p.*, c.id AS collection_id, ARRAY[p.number::text, p.text] AS keys",
         " FROM collections c CROSS JOIN LATERAL (",
-        join(" UNION ALL ", (_stream(search, order, part, rows) for part in order.parts(search.seek))),
+        join(" UNION ALL ", (_stream(order, part, rows, walk) for part in order.parts(search.seek))),
         ") AS p WHERE ",
         in_collections(search.collections),
         " ",
-        order.merged(),
+        order.merged("p"),
         limit(rows),
     )
 
 
-def _stream(search: Search, order: "_Order", part: Fragment, rows: int) -> Fragment:
-    return sql(
-        "(SELECT ",
-        ROW,
-        ", ",
-        order.number,
-        " AS number, ",
-        order.text,
-        " AS text FROM items i WHERE i.collection = c.key AND ",
+def _stream(order: "_Order", part: Fragment, rows: int, walk: Walk | None) -> Fragment:
+    scan = sql(
+        order.values(),
+        " FROM items i WHERE i.collection = c.key AND ",
         part,
-        all_of(near(search.interval, "c.lag", "c.lead"), overlaps(search.interval), matches(search.filter)),
+        all_of(order.range_),
         " ",
         order.by(),
-        limit(rows),
+    )
+    if walk is None:
+        return sql("(SELECT ", ROW, scan, limit(rows), ")")
+    bounded = sql("SELECT i.*", scan, " LIMIT ", walk.bound)
+    return sql("(", walk.stream(bounded, f"{ROW}, i.number, i.text", order.by_values(), limit(rows)), ")")
+
+
+def _all(search: Search, order: "_Order", rows: int, source: Fragment) -> Fragment:
+    return sql(
+        "SELECT p.*, ARRAY[p.number::text, p.text] AS keys FROM (SELECT ",
+        ROW,
+        ", c.id AS collection_id",
+        order.values(),
+        " FROM ",
+        source,
+        " JOIN collections c ON c.key = i.collection WHERE (",
+        join(" OR ", (sql("(", part, ")") for part in order.parts(search.seek))) if search.seek else sql("TRUE"),
         ")",
+        every(search),
+        ") AS p ",
+        order.merged("p"),
+        limit(rows),
     )
 
 
@@ -92,6 +165,7 @@ class _Order:
     text: Fragment
     upwards: bool
     backward: bool
+    range_: Fragment | None = None
 
     @classmethod
     def of(cls, search: Search, key: SortKey) -> "_Order":
@@ -105,13 +179,23 @@ class _Order:
         return Order(descending=self.upwards)
 
     def by(self) -> Fragment:
-        """As the index is."""
-        way = "ASC" if self.upwards else "DESC"
-        return sql("ORDER BY ", self.number, f" {way}, ", self.text, f" {way}, ", self.rest.columns("i"))
+        """As the index is, of one collection."""
+        return self._by(self.number, self.text)
 
-    def merged(self) -> Fragment:
+    def by_values(self) -> Fragment:
+        """The same over `values`, for the planner to see that it is."""
+        return self._by(sql("i.number"), sql("i.text"))
+
+    def _by(self, number: Fragment, text: Fragment) -> Fragment:
+        way, back = ("ASC", "DESC") if self.upwards else ("DESC", "ASC")
+        return sql("ORDER BY ", number, f" {way}, ", text, f" {way}, i.datetime {back}, i.tie {back}, i.id {back}")
+
+    def values(self) -> Fragment:
+        return sql(", ", self.number, " AS number, ", self.text, " AS text")
+
+    def merged(self, row: str) -> Fragment:
         way = f"{'ASC' if self.upwards else 'DESC'} NULLS {'FIRST' if self.backward else 'LAST'}"
-        return sql(f"ORDER BY p.number {way}, p.text {way}, ", self.rest.columns("p"))
+        return sql(f"ORDER BY {row}.number {way}, {row}.text {way}, ", self.rest.columns(row))
 
     def parts(self, seek: Seek | None) -> Iterator[Fragment]:
         """Conditions that together hold the rows behind a token, each a range of the index."""

@@ -1,15 +1,32 @@
 """Statements on items. Pure: a search becomes text and parameters, and nothing is asked here.
 
-A page is found in one of five ways. Four follow the page, not the number of items that match: by ids (primary key),
-through space (GiST index, in the order of time), through collections (btree) and through time (btree). The fifth sorts
-what matches by other fields. docs/architecture.md says why, and tests/sql/test_plans.py holds the plans to it.
+A page is found in one of six ways. Five follow the page, not the number of items that match: by ids (primary key),
+through space (GiST index, in the order of time), through collections (btree), through time (btree), and by a property
+that an operator made an index for (indexed.py). The sixth sorts what matches by other fields. Free text, and a filter
+on a property with an index, are a walk with a bound, and behind that their own index (candidates.py).
+docs/architecture.md says why, and tests/sql/test_plans.py holds the plans to it.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from app.database.fragment import Fragment, Parameter, join, sql
-from app.sql import indexed
-from app.sql.conditions import LONGEST, ROW, all_of, earlier, every, in_collections, limit, matches, near, overlaps
+from app.sql import candidates, indexed
+from app.sql.candidates import Tested, Walk
+from app.sql.conditions import (
+    LONGEST,
+    ROW,
+    all_of,
+    earlier,
+    every,
+    given,
+    in_collections,
+    limit,
+    matches,
+    near,
+    overlaps,
+    with_words,
+)
 from app.sql.keyset import TIE_MAX, Order
 from app.sql.sorting import Sorted
 from app.stac.interval import Interval
@@ -19,6 +36,7 @@ from app.stac.sorting import fields
 # GiST distances of timestamptz are float8 seconds, exact to the microsecond up to 2^32 s (136 years). Longer stretches
 # of time are read in windows of 128 years, each with distances from its own end.
 _WINDOW = "interval '1128000 hours'"
+_PAGE = "id, collection, datetime, tie, content, dictionary, collection_id"
 
 
 def page(search: Search, rows: int, indexes: Collection[str] = ()) -> Fragment:
@@ -26,16 +44,33 @@ def page(search: Search, rows: int, indexes: Collection[str] = ()) -> Fragment:
 
     `indexes` are the properties that have an index.
     """
+    found = indexed.candidates(search, indexes)
+    source = sql("items i") if found is None else found
+    # What came out of an index of words needs no second look.
+    rest = search if found is None else replace(search, terms=None)
     if fields(search.sortby):
         field = indexed.field(search, indexes)
-        return _sorted(search, rows) if field is None else indexed.by_field(search, field, rows)
+        return _sorted(rest, rows, source) if field is None else indexed.by_field(search, field, rows, source)
     if search.ids is not None:
-        return _by_ids(search, rows)
+        return _tested(search, rows, source)
+    if found is None:
+        return _in_order(search, rows)
+    conditions = join(" AND ", given(matches(search.filter), with_words(search.terms)))
+    return candidates.page(
+        _in_order(replace(search, terms=None, filter=None), rows, Tested(conditions, dear=search.terms is not None)),
+        _tested(rest, rows, source),
+        _PAGE,
+        lambda name: sql(Order.of(search).by(name), limit(rows)),
+    )
+
+
+def _in_order(search: Search, rows: int, tested: Tested | None = None) -> Fragment:
+    """By an index that has the order of the page; with `tested`, a condition beside it, as a walk with a bound."""
     if search.area is not None:
-        return _through_space(search, search.area, rows)
+        return _through_space(search, search.area, rows, tested)
     if search.collections is not None:
-        return _through_collections(search, search.collections, rows)
-    return _through_time(search, rows)
+        return _through_collections(search, search.collections, rows, tested)
+    return _through_time(search, rows, tested)
 
 
 def one(collection: str, item_id: str) -> Fragment:
@@ -47,7 +82,7 @@ def one(collection: str, item_id: str) -> Fragment:
     )
 
 
-def _sorted(search: Search, rows: int) -> Fragment:
+def _sorted(search: Search, rows: int, source: Fragment) -> Fragment:
     """All that matches, and of it the page: an order without an index. It is the time limit that bounds it."""
     order = Sorted.of(search)
     return sql(
@@ -55,7 +90,9 @@ def _sorted(search: Search, rows: int) -> Fragment:
         ROW,
         ", c.id AS collection_id, ",
         order.values(),
-        " FROM items i JOIN collections c ON c.key = i.collection WHERE ",
+        " FROM ",
+        source,
+        " JOIN collections c ON c.key = i.collection WHERE ",
         order.after(),
         every(search),
         " ",
@@ -64,12 +101,15 @@ def _sorted(search: Search, rows: int) -> Fragment:
     )
 
 
-def _by_ids(search: Search, rows: int) -> Fragment:
+def _tested(search: Search, rows: int, source: Fragment) -> Fragment:
+    """A page of what is in `source`, each item tested, and sorted."""
     order = Order.of(search)
     return sql(
         "SELECT ",
         ROW,
-        ", c.id AS collection_id FROM items i JOIN collections c ON c.key = i.collection WHERE TRUE",
+        ", c.id AS collection_id FROM ",
+        source,
+        " JOIN collections c ON c.key = i.collection WHERE TRUE",
         every(search),
         all_of(order.after(search.seek)),
         " ",
@@ -78,38 +118,42 @@ def _by_ids(search: Search, rows: int) -> Fragment:
     )
 
 
-def _through_space(search: Search, area: tuple[bytes, ...], rows: int) -> Fragment:
+def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tested: Tested | None) -> Fragment:
     """One stream for each collection, each part of the area and each stretch of time: an index scan that returns the
     items of its box in the order of time and stops at the page. The streams are merged outside.
 
     Every key of a stream's order is a distance in the index; WITH TIES keeps it exact where two ids share a `tie`.
     """
     order = Order.of(search)
+    places = sql("collections c CROSS JOIN unnest(", Parameter(area, "geometry[]"), ") AS area (shape)")
+    within = sql(
+        " WHERE c.last_datetime IS NOT NULL AND c.envelope && area.shape", all_of(in_collections(search.collections))
+    )
+    walk = Walk.of(tested, rows, sql("SELECT count(*)::int FROM ", places, within)) if tested else None
     return sql(
-        "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection) p.*, c.id AS collection_id FROM collections c",
-        " CROSS JOIN unnest(",
-        Parameter(area, "geometry[]"),
-        ") AS area (shape) CROSS JOIN ",
+        "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection) p.*, c.id AS collection_id FROM ",
+        places,
+        " CROSS JOIN ",
         order.stretches(search.seek),
         " CROSS JOIN LATERAL (SELECT ",
         _bounds(search.interval),
         ") AS bounds CROSS JOIN LATERAL ",
         _windows(order),
         " CROSS JOIN LATERAL (",
-        _stream_through_space(search, order, rows),
-        ") AS p WHERE c.last_datetime IS NOT NULL AND c.envelope && area.shape",
-        all_of(in_collections(search.collections)),
+        _stream_through_space(search, order, rows, walk),
+        ") AS p",
+        within,
         " ",
         order.by("p"),
+        # An item in two parts of the area can be where one of the streams was cut.
+        sql(", p.cut DESC") if walk else sql(),
         limit(rows),
     )
 
 
-def _stream_through_space(search: Search, order: Order, rows: int) -> Fragment:
-    nearest = TIE_MAX if order.descending else 0
-    return sql(
-        "SELECT ",
-        ROW,
+def _stream_through_space(search: Search, order: Order, rows: int, walk: Walk | None) -> Fragment:
+    distances = "i.datetime <-> far.instant", f"i.tie <-> {TIE_MAX if order.descending else 0}"
+    scan = sql(
         " FROM items i",
         " WHERE i.collection = c.key AND i.geometry && area.shape AND ST_Intersects(i.geometry, area.shape)",
         " AND i.datetime BETWEEN bounds.earliest AND bounds.latest AND ",
@@ -118,9 +162,22 @@ def _stream_through_space(search: Search, order: Order, rows: int) -> Fragment:
         else sql(f"i.datetime >= far.instant AND i.datetime < far.instant + {_WINDOW}"),
         " AND i.tie BETWEEN stretch.low AND stretch.high",
         all_of(overlaps(search.interval), matches(search.filter), order.after(search.seek)),
-        f" ORDER BY i.datetime <-> far.instant, i.tie <-> {nearest} FETCH FIRST (",
-        Parameter(rows, "int"),
-        ") ROWS WITH TIES",
+        f" ORDER BY {', '.join(distances)}",
+    )
+    page = Parameter(rows, "int")
+    if walk is None:
+        return sql("SELECT ", ROW, scan, " FETCH FIRST (", page, ") ROWS WITH TIES")
+    return walk.stream(
+        sql(
+            "SELECT i.*, {} AS far, {} AS far_tie".format(*distances),
+            scan,
+            " FETCH FIRST (",
+            walk.bound,
+            ") ROWS WITH TIES",
+        ),
+        ROW,
+        sql("ORDER BY i.far, i.far_tie"),
+        sql(" FETCH FIRST (", page, ") ROWS WITH TIES"),
     )
 
 
@@ -145,22 +202,21 @@ def _windows(order: Order) -> Fragment:
     return sql(f"generate_series(bounds.{first}, bounds.{last}, {step}{_WINDOW}) AS far (instant)")
 
 
-def _through_collections(search: Search, collections: tuple[str, ...], rows: int) -> Fragment:
+def _through_collections(search: Search, collections: tuple[str, ...], rows: int, tested: Tested | None) -> Fragment:
     order = Order.of(search)
-    return sql(
-        "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
-        "SELECT ",
-        ROW,
-        " FROM items i WHERE i.collection = c.key",
+    walk = Walk.of(tested, rows, sql(Parameter(len(collections), "int"))) if tested else None
+    conditions = sql(
+        "i.collection = c.key",
         all_of(
             near(search.interval, "c.lag", "c.lead"),
             overlaps(search.interval),
             matches(search.filter),
             order.after(search.seek),
         ),
-        " ",
-        order.by("i"),
-        limit(rows),
+    )
+    return sql(
+        "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
+        _stream(conditions, order, rows, walk),
         ") AS p WHERE ",
         in_collections(collections),
         " ",
@@ -169,17 +225,24 @@ def _through_collections(search: Search, collections: tuple[str, ...], rows: int
     )
 
 
-def _through_time(search: Search, rows: int) -> Fragment:
+def _through_time(search: Search, rows: int, tested: Tested | None) -> Fragment:
     order = Order.of(search)
-    return sql(
-        "SELECT p.*, c.id AS collection_id FROM (SELECT ",
-        ROW,
-        " FROM items i WHERE ",
+    walk = Walk.of(tested, rows, sql("1")) if tested else None
+    conditions = sql(
         order.after(search.seek),
         all_of(near(search.interval, *LONGEST), overlaps(search.interval), matches(search.filter)),
-        " ",
-        order.by("i"),
-        limit(rows),
+    )
+    return sql(
+        "SELECT p.*, c.id AS collection_id FROM (",
+        _stream(conditions, order, rows, walk),
         ") AS p JOIN collections c ON c.key = p.collection ",
         order.by("p"),
     )
+
+
+def _stream(conditions: Fragment, order: Order, rows: int, walk: Walk | None) -> Fragment:
+    """The first items that meet the conditions, of an index that has the order."""
+    scan = sql(" FROM items i WHERE ", conditions, " ", order.by("i"))
+    if walk is None:
+        return sql("SELECT ", ROW, scan, limit(rows))
+    return walk.stream(sql("SELECT i.*", scan, " LIMIT ", walk.bound), ROW, order.by("i"), limit(rows))

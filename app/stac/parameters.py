@@ -4,7 +4,6 @@ All raise InvalidRequest, which names the parameter, or ValueError with what is 
 """
 
 import re
-import string
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -24,12 +23,9 @@ Value = TypeVar("Value")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
-# More than anybody looks for; and PostgreSQL passes over words of more than 2 kB.
-_TERMS_AT_MOST = 100
-_TERM_CHARACTERS = 500
-_NO_WORDS = string.punctuation + string.whitespace
-
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+_MOST_TERMS = 100
+_MOST_OF_TERMS = 2_000
 
 
 def check_known(given: Mapping[str, object], known: frozenset[str]) -> None:
@@ -143,21 +139,6 @@ def seek(value: Any, digest: str, keys: Sequence[SortKey]) -> Seek:
     return found
 
 
-def terms(value: Any) -> tuple[str, ...]:
-    """Free-Text 1.0.0-rc.1: what to look for, one of which has to be found. Punctuation at the ends says nothing."""
-    listed = text(value).split(",") if isinstance(value, str) else value
-    if not isinstance(listed, list) or not all(isinstance(term, str) and "\0" not in term for term in listed):
-        raise ValueError("is neither a text nor an array of texts")
-    found = tuple(dict.fromkeys(filter(None, (term.strip(_NO_WORDS) for term in listed))))
-    if not found:
-        raise ValueError("has no words")
-    if len(found) > _TERMS_AT_MOST:
-        raise ValueError(f"has more than {_TERMS_AT_MOST} terms")
-    if max(map(len, found)) > _TERM_CHARACTERS:
-        raise ValueError(f"has a term of more than {_TERM_CHARACTERS} characters")
-    return found
-
-
 def limit(value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # As JSON has it, 10.0 is a whole number; and so is one beyond 64 bits.
@@ -183,6 +164,21 @@ def texts(values: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     if not isinstance(several, list) or not all(isinstance(part, str) and "\0" not in part for part in several):
         raise InvalidRequest(f"{name}: is not an array of texts", name)
     return tuple(dict.fromkeys(several))
+
+
+def terms(value: Any) -> tuple[str, ...]:
+    """The search terms of Free-Text 1.0.0-rc.1: a text with commas between them, or an array of texts."""
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(part, str) and "\0" not in part for part in listed):
+        raise ValueError("is neither a text nor an array of texts")
+    found = tuple(dict.fromkeys(part.strip() for part in listed if part.strip()))
+    if not found:
+        raise ValueError("has no search term")
+    if len(found) > _MOST_TERMS:
+        raise ValueError(f"has {len(found)} search terms, and {_MOST_TERMS} are the most")
+    if (length := sum(map(len, found))) > _MOST_OF_TERMS:
+        raise ValueError(f"has search terms of {length} characters, and {_MOST_OF_TERMS} are the most")
+    return found
 
 
 def _is_number(value: Any) -> bool:

@@ -13,7 +13,7 @@ from app.stac.paging import Seek
 from app.stac.sorting import SortKey
 
 _PAGE = {"bbox", "collections", "datetime", "ids", "limit", "token"}
-_EXTENSIONS = {"fields", "filter", "filter-crs", "filter-lang", "query", "sortby"}
+_EXTENSIONS = {"fields", "filter", "filter-crs", "filter-lang", "q", "query", "sortby"}
 SEARCH_PARAMETERS = frozenset(_PAGE | _EXTENSIONS | {"intersects"})
 # `ids` and `collections` are what pystac-client sends to the items of a collection.
 ITEMS_PARAMETERS = frozenset(_PAGE | _EXTENSIONS)
@@ -24,7 +24,7 @@ class Search:
     """Which items, as STAC API item-search 1.0.0 defines the parameters. None leaves a parameter out.
 
     `area` holds EWKB geometries that an item intersects one of: a box, the two halves of a box across the
-    antimeridian, or `intersects`.
+    antimeridian, or `intersects`. `terms` are those of free text, of which an item has one.
     """
 
     collections: tuple[str, ...] | None = None
@@ -33,6 +33,7 @@ class Search:
     interval: Interval | None = None
     limit: int | None = None
     filter: Node | None = None
+    terms: tuple[str, ...] | None = None
     sortby: tuple[SortKey, ...] = ()
     fields: Fields | None = None
     seek: Seek | None = field(default=None, compare=False)
@@ -40,7 +41,7 @@ class Search:
     def digest(self) -> str:
         """What a page token is bound to: all that decides which items there are, and in which order."""
         return parameters.digest(
-            "items", self.collections, self.ids, self.area, self.interval, self.filter, self.sortby
+            "items", self.collections, self.ids, self.area, self.interval, self.filter, self.terms, self.sortby
         )
 
     def token(self, seek: Seek) -> str:
@@ -74,6 +75,7 @@ class Search:
             interval=parameters.optional(values, "datetime", parameters.interval),
             limit=parameters.optional(values, "limit", parameters.limit),
             filter=parameters.condition(values),
+            terms=parameters.optional(values, "q", parameters.terms),
             sortby=parameters.optional(values, "sortby", parameters.sortby) or (),
             fields=parameters.optional(values, "fields", parameters.selection),
         )

@@ -15,9 +15,10 @@ revision = "0002"
 down_revision = "0001"
 
 _GEOMETRY = Geometry("GEOMETRY", srid=4326, spatial_index=False)
-_WORDS = r"""to_tsvector('simple', translate(lower(left(id || ' ' || coalesce(document ->> 'title', '') || ' ' ||
-    coalesce(document ->> 'description', '') || ' ' || coalesce(document ->> 'keywords', ''), 100000)
-    COLLATE "und-x-icu"), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)))"""
+_WORDS = (
+    "left(id || ' ' || coalesce(document ->> 'title', '') || ' ' || coalesce(document ->> 'description', '') || ' ' ||"
+    " coalesce(document ->> 'keywords', ''), 100000)"
+)
 _TIMES = """CASE WHEN first_start IS NULL THEN declared_times
     ELSE tstzmultirange(tstzrange(first_start, last_end, '[]')) END"""
 _FILL = sa.text("""UPDATE collections SET document = CAST(:document AS jsonb),
@@ -37,7 +38,7 @@ def upgrade() -> None:
     op.alter_column("collections", "document", nullable=False)
     _add_generated("area", _GEOMETRY, "coalesce(envelope, declared_area)")
     _add_generated("times", TSTZMULTIRANGE(), _TIMES)
-    _add_generated("words", TSVECTOR(), _WORDS)
+    _add_generated("words", TSVECTOR(), _vector())
     op.create_index("collections_area", "collections", ["area"], postgresql_using="gist")
     op.create_index("collections_words", "collections", ["words"], postgresql_using="gin")
 
@@ -45,6 +46,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     for column in ("words", "times", "area", "declared_times", "declared_area", "document"):
         op.drop_column("collections", column)
+
+
+def _vector() -> str:
+    """Signs that lead PostgreSQL's parser to numbers, hosts and paths are spaces, and ICU folds the case."""
+    text = _WORDS
+    for sign in "+-./<&@~":
+        text = f"replace({text}, '{sign}', ' ')"
+    return f"""to_tsvector('simple', lower(upper({text} COLLATE "und-x-icu")))"""
 
 
 def _add_generated(name: str, type_: sa.types.TypeEngine[Any], expression: str) -> None:

@@ -179,10 +179,7 @@ async def test_faults_of_post(filled: httpx.AsyncClient) -> None:
     "q", ["a" * 500, "ű" * 500, "\U0001d4b3" * 500, "İ" * 500, "1e5 -3 x@y.z <b> &amp; %", "\\", "''", "a\tb"]
 )
 async def test_any_term_is_answered(filled: httpx.AsyncClient, q: str) -> None:
-    if q.strip("\\'"):
-        assert ids(await filled.post("/collections-search", json={"q": [q]})) == []
-    else:
-        assert_error(await filled.post("/collections-search", json={"q": [q]}), 400, "q")
+    assert ids(await filled.post("/collections-search", json={"q": [q]})) == []
 
 
 async def test_what_jsonb_and_tsvector_cannot_hold_is_kept(client: httpx.AsyncClient, loader: Loader) -> None:

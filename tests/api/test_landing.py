@@ -90,6 +90,7 @@ async def test_every_path_that_answers_get_is_described_or_documentation(client:
         *("/", "/conformance", "/search", "/collections", "/collections/{collection_id}"),
         *("/collections/{collection_id}/items", "/collections/{collection_id}/items/{item_id}"),
         *("/queryables", "/collections/{collection_id}/queryables", "/functions"),
+        *("/collections-search", "/collections-queryables", "/collections-sortables"),
         *("/aggregate", "/collections/{collection_id}/aggregate"),
         *("/aggregations", "/collections/{collection_id}/aggregations"),
     }

@@ -17,6 +17,7 @@ from app.catalog import Catalog, ItemPage
 from app.database.fragment import sql
 from app.database.pool import Database
 from app.indexing import KnownIndexes
+from app.sql import candidates
 from app.stac.search import Search
 from app.stopwatch import Stopwatch
 from tests.factories import Document, box, collection, item, load, point
@@ -206,7 +207,7 @@ async def filled(database_url: str) -> AsyncIterator[str]:
             await indexing.drop(database, name)
 
 
-@pytest.fixture(scope="module", params=["planner", "index", "property indexes"])
+@pytest.fixture(scope="module", params=["planner", "index", "property indexes", "short walks"])
 async def loaded(filled: str, request: pytest.FixtureRequest) -> AsyncIterator[Catalog]:
     """The planner sorts a table as small as this one, so that the order of the indexes must be asked for."""
     way = "on" if request.param == "planner" else "off"
@@ -216,10 +217,13 @@ async def loaded(filled: str, request: pytest.FixtureRequest) -> AsyncIterator[C
                 await connection.execute(f"SET enable_{plan} = {way}")
             await connection.execute(f"SET cpu_operator_cost = {1 if way == 'off' else 'DEFAULT'}")
         indexes = KnownIndexes()
-        if request.param == "property indexes":
+        if request.param in ("property indexes", "short walks"):
             await indexes.refresh(database)
             assert indexes.properties == INDEXED
-        yield Catalog(database, default_limit=10, max_limit=1000, indexes=indexes)
+        with pytest.MonkeyPatch.context() as patch:
+            if request.param == "short walks":
+                patch.setattr(candidates, "_SHARE", 0)
+            yield Catalog(database, default_limit=10, max_limit=1000, indexes=indexes)
 
 
 async def fill(database: Database, items: list[Document]) -> None:

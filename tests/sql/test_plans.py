@@ -7,6 +7,7 @@ Each search must follow the page: no scan of the whole table, no sort of what ma
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import isqrt
 from typing import Any
 
 import orjson
@@ -142,11 +143,45 @@ async def test_sorting_by_an_indexed_property_follows_the_page(
     if place is not None:
         search = search.behind(Seek(place, backward))
     plan = await explain(large, statements.items.page(search, PAGE + 1, INDEXED), generic)
-    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items"]
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items" and node["Actual Loops"]]
     assert {node["Node Type"] for node in scans} == {"Index Scan"}
     assert {node["Index Name"].rstrip("0123456789") for node in scans} == {"items_property_"}
     # Numbers, texts, neither, and what equals the token.
     assert removed_and_read(scans) <= 4 * streams * (PAGE + 1)
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        {},
+        {"collections": ["c3", "c5"]},
+        {"bbox": WIDE},
+        {"bbox": WIDE, "sortby": "datetime"},
+        {"sortby": "-grid"},
+        {"collections": ["c3"], "sortby": "-grid"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"op": "between", "args": [{"property": "cloud"}, 41.5, 41.52]},
+        {"op": "<", "args": [{"property": "cloud"}, -5]},
+        {"op": "=", "args": [{"property": "grid"}, "g7"]},
+        {"op": "<", "args": [{"property": "cloud"}, 40]},
+    ],
+    ids=["few", "none", "equal", "many"],
+)
+async def test_a_filter_on_an_indexed_property_reads_what_matches_or_what_a_page_is_worth(
+    large: Database, condition: Plan, where: Plan, generic: bool
+) -> None:
+    search = Search.from_body(orjson.dumps(where | {"filter": condition}))
+    plan = await explain(large, statements.items.page(search, PAGE + 1, INDEXED), generic)
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items" and node["Actual Loops"]]
+    assert "Seq Scan" not in {node["Node Type"] for node in scans}
+    # The walk, up to the root of all items times the page, or a page of each stream; and what the index finds.
+    assert removed_and_read(scans) <= 2 * isqrt((ITEMS + TIED) * (PAGE + 1)) + 60 * (PAGE + 1)
 
 
 async def test_an_order_that_no_index_has_is_sorted(large: Database) -> None:

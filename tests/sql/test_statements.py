@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -132,6 +133,26 @@ def test_no_field_of_a_sort_is_in_the_text(sortby: list[dict[str, str]]) -> None
     assert "§" not in text
 
 
+@pytest.mark.parametrize("indexes", [set(), {"n"}, {"n", "m"}], ids=str)
+@given(names=st.lists(markers, min_size=1, max_size=2))
+def test_of_names_only_those_with_an_index_are_in_the_text(names: list[str], indexes: set[str]) -> None:
+    for name in ("n", names[0]):
+        body = {"sortby": [{"field": name}], "filter": {"op": "=", "args": [{"property": names[-1]}, names[0]]}}
+        text, _ = sql.items.page(search_of(body), 11, indexes).render()
+        assert "§" not in text
+        assert ("'n'" in text) == (name in indexes)
+
+
+@pytest.mark.parametrize("seek", [None, SEEK, BACK], ids=["first", "next", "previous"])
+def test_values_beside_an_index_are_not_in_the_text(seek: Seek | None) -> None:
+    texts = set()
+    for value in (7_777_777.5, 1.25):
+        place = seek and replace(seek, position=replace(seek.position, keys=(str(value), None)))
+        body: Document = {"sortby": "n", "filter": {"op": "<", "args": [{"property": "n"}, value]}}
+        texts.add(sql.items.page(search_of(body, place), 11, {"n"}).render()[0])
+    assert len(texts) == 1
+
+
 MARK = "§'; DROP TABLE items"
 MARKS = [MARK, MARK, 7]
 AT_MARK = Seek(Position(datetime(2024, 1, 1, tzinfo=UTC), 0, MARK, 1), backward=True)
@@ -187,7 +208,7 @@ def test_stretches_at_the_ends_of_time(instant: datetime, backward: bool) -> Non
     assert [len(column) for column in parameters if isinstance(column, list)] == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize("module", [app.sql, sql.items, sql.collections, sql.loading, keyset])
+@pytest.mark.parametrize("module", [app.sql, sql.items, sql.collections, sql.indexed, sql.loading, keyset])
 def test_statements_are_pure(module: ModuleType) -> None:
     code = inspect.getsource(module).replace("the word `await` does not occur here", "")
     assert "await" not in code

@@ -36,7 +36,7 @@ BASELINE = IDENTITY | {("description",), ("license",), ("extent",)}
             {"q": ["EO", "Earth Observation"]},
             CollectionSearch(terms=("EO", "Earth Observation")),
         ),
-        ({"q": ", a ,,-b.,a"}, {"q": ", a ,,-b.,a"}, CollectionSearch(terms=("a", "b"))),
+        ({"q": ", a ,,-b.,a"}, {"q": ", a ,,-b.,a"}, CollectionSearch(terms=("a", "-b."))),
         ({"filter": "title='a'"}, None, CollectionSearch(filter=Comparison("=", Property("title"), Value("a")))),
         ({"sortby": "-title"}, {"sortby": "-title"}, CollectionSearch(sortby=(BY_TITLE, BY_ID))),
         (
@@ -79,13 +79,13 @@ def test_a_box_across_the_antimeridian_is_two() -> None:
         ("bbox", "1,2,3", [1, 2, 3]),
         ("datetime", "2024", 2024),
         ("q", "", []),
-        ("q", " ,-,", ["", "--"]),
+        ("q", " , ,", ["", " "]),
         ("q", "a\0", ["a\0"]),
-        ("q", "a" * 501, ["a" * 501]),
+        ("q", "a" * 2001, ["a" * 2001]),
         ("q", ",".join(map(str, range(101))), [*map(str, range(101))]),
-        ("q", ".", 5),
-        ("q", "/", [["a"]]),
-        ("q", "!", {"a": "b"}),
+        ("q", "", 5),
+        ("q", ",", [["a"]]),
+        ("q", " ", {"a": "b"}),
         ("filter", "title =", {"op": "no"}),
         ("filter-crs", "EPSG:3857", 4326),
         ("sortby", "", [{"field": 5}]),
@@ -104,7 +104,7 @@ def test_fault_names_its_parameter(name: str, text: str, value: object) -> None:
         assert failure.value.description.startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize("name", ["intersects", "ids", "collections", "query", "Q"])
+@pytest.mark.parametrize("name", ["intersects", "ids", "collections", "Q"])
 def test_what_is_for_items_is_unknown_here(name: str) -> None:
     with pytest.raises(InvalidRequest, match="unknown parameter") as failure:
         CollectionSearch.from_body(orjson.dumps({name: "a"}))

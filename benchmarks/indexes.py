@@ -1,0 +1,94 @@
+"""Searches by a property with an index and without, in one run, on a million rows that SQL makes.
+
+    python -m benchmarks.indexes postgresql://user@/database
+
+The database is emptied, and migrated before. Medians of five runs, with generic plans, of the statements alone.
+"""
+
+import argparse
+import asyncio
+import statistics
+import time
+from typing import Any
+
+import orjson
+
+from app import indexing
+from app.database import schema
+from app.database.fragment import Parameter, sql
+from app.database.pool import Database
+from app.errors import TimedOut
+from app.sql import items
+from app.stac.search import Search
+
+PROPERTY = "eo:cloud_cover"
+ROWS, RUNS, LIMIT_SECONDS = 1_000_000, 5, 30
+BOXES: dict[str, list[float] | None] = {"": None, ", 1° box": [8, 48, 9, 49], ", 60° box": [-30, -10, 30, 50]}
+
+_COLLECTIONS = """INSERT INTO collections
+    (id, content, extent, envelope, first_datetime, last_datetime, first_start, last_end)
+    SELECT 'c' || n, '{}', '{}', ST_MakeEnvelope(-180, -90, 180, 90, 4326),
+        '2014-01-01Z', '2024-12-31Z', '2014-01-01Z', '2024-12-31Z' FROM generate_series(1, 10) AS numbered (n)"""
+_ITEMS = """INSERT INTO items
+    (id, collection, geometry, datetime, start_datetime, end_datetime, properties, content)
+    SELECT 'i' || n, 1 + n % 10,
+        ST_Expand(ST_SetSRID(ST_Point(n * 7919 % 35900 / 100.0 - 179.5, n * 104729 % 17000 / 100.0 - 85), 4326), 0.4),
+        at, at, at, jsonb_build_object('datetime', at, 'platform', 'sentinel-2a', 'proj:epsg', 32632, 'gsd', 10,
+            'eo:cloud_cover', (hashint8(n) & 2147483647) % 1000000 / 10000.0, 'filler', repeat('x', 400)), ''
+    FROM (SELECT n, timestamptz '2014-01-01Z' + n * 7919 % 3600 * interval '1 day' + n * interval '0.1 s' AS at
+        FROM generate_series(1, """
+
+
+def searches() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, box in BOXES.items():
+        where = {} if box is None else {"bbox": box}
+        found[f"sort by cloud cover{name}"] = where | {"sortby": PROPERTY}
+        for below, share in ((20, "20 %"), (1, "1 %"), (0.01, "0.01 %")):
+            condition = {"op": "<", "args": [{"property": PROPERTY}, below]}
+            found[f"cloud cover < {below} ({share}){name}"] = where | {"filter": condition}
+    return found
+
+
+async def fill(database: Database) -> None:
+    await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+    await database.execute(sql(_COLLECTIONS))
+    await database.execute(sql(_ITEMS, Parameter(ROWS, "bigint"), ") AS numbered (n)) AS timed"))
+    await database.execute(sql("VACUUM ANALYZE items, collections"))
+
+
+async def timed(database: Database, body: dict[str, Any], indexes: set[str]) -> tuple[float, list[str]]:
+    """Milliseconds, and the ids of the page."""
+    query = items.page(Search.from_body(orjson.dumps(body)), 11, indexes)
+    laps, ids = [], []
+    for _ in range(RUNS + 1):
+        start = time.perf_counter()
+        try:
+            ids = [row["id"] for row in await database.fetch(query)]
+        except TimedOut:
+            return LIMIT_SECONDS * 1000, []
+        laps.append((time.perf_counter() - start) * 1000)
+    return statistics.median(laps[1:]), ids
+
+
+async def main(url: str, keep: bool) -> None:
+    async with Database.opened(url, size=1, query_timeout=None) as database:
+        if not keep:
+            await fill(database)
+        await indexing.add(database, PROPERTY)
+    async with Database.opened(url, size=1, query_timeout=LIMIT_SECONDS) as database:
+        print("| search, limit 10 | without ms | with ms | ratio |\n| --- | --- | --- | --- |")
+        for name, body in searches().items():
+            without, expected = await timed(database, body, set())
+            having, found = await timed(database, body, {PROPERTY})
+            assert not expected or found == expected, name
+            print(f"| {name} | {without:,.1f} | {having:,.1f} | {without / having:,.1f} |")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url", help="a database that may be emptied")
+    parser.add_argument("--keep", action="store_true", help="measure what is there already")
+    arguments = parser.parse_args()
+    schema.migrate(arguments.url)
+    asyncio.run(main(arguments.url, arguments.keep))
