@@ -1,6 +1,8 @@
 """What a search must find, worked out in memory from the documents and the standard's words alone."""
 
+import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
@@ -16,6 +18,7 @@ from shapely.geometry import box, shape
 from tests.oracle_cql2 import evaluate
 
 Document = dict[str, Any]
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Query:
     interval: tuple[datetime | None, datetime | None] | None = None
     sortby: list[tuple[str, str]] | None = None
     filter: Document | None = None
+    q: list[str] | None = None
 
     def body(self) -> Document:
         body: Document = {
@@ -37,6 +41,7 @@ class Query:
             "bbox": self.bbox,
             "intersects": self.intersects,
             "filter": self.filter,
+            "q": self.q,
         }
         if self.interval is not None:
             body["datetime"] = "/".join(".." if end is None else end.isoformat() for end in self.interval)
@@ -88,6 +93,7 @@ def matches(query: Query, document: Document) -> bool:
         and (query.intersects is None or _intersects(query.intersects, document["geometry"]))
         and (query.interval is None or _overlaps(query.interval, document["properties"]))
         and (query.filter is None or evaluate(query.filter, document["properties"]) is True)
+        and (query.q is None or _has_one_of(query.q, document))
     )
 
 
@@ -216,3 +222,26 @@ def when(document: Document) -> datetime:
 
 def _tie(item_id: str) -> int:
     return int(md5(item_id.encode(), usedforsecurity=False).hexdigest()[:7], 16)
+
+
+def _has_one_of(terms: list[str], document: Document) -> bool:
+    texts = [document["id"], *(text for text in _texts(document["properties"]) if not re.match(_TIME, text))]
+    return any(has_term(text, term) for text in texts for term in terms)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def has_term(text: str, term: str) -> bool:
+    """Whether the words of a term follow each other in a text. Words are what stands between ASCII punctuation."""
+    words, wanted = _words(text), _words(term)
+    return wanted != [] and any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[0-9a-z\u0080-\U0010ffff]+", text.upper().lower())

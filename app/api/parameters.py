@@ -39,6 +39,11 @@ _VALUES: _Values = {
         'Operators on properties: `{"eo:cloud_cover": {"lt": 20}, "platform": {"in": ["sentinel-2a"]}}`. Known are '
         "eq, neq, lt, lte, gt, gte, startsWith, endsWith, contains and in.",
     ),
+    "q": (
+        _TEXTS,
+        "Free text: terms, of which an item has one in its id or in a text of its properties. The words of a term "
+        "follow each other; case and punctuation do not count.",
+    ),
     "sortby": (
         {"type": "string"},
         "Fields to sort by, `-` for the other way: `-properties.eo:cloud_cover,id`. Items without a value come last.",
@@ -128,10 +133,10 @@ _FIELDS_OBJECT = {
     "additionalProperties": False,
     "properties": {"include": _TEXTS | {"nullable": True}, "exclude": _TEXTS | {"nullable": True}},
 }
-_EXTENSIONS = ("filter", "filter-lang", "filter-crs", "query", "sortby", "fields")
+_EXTENSIONS = ("filter", "filter-lang", "filter-crs", "query", "q", "sortby", "fields")
 SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
 ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
-COLLECTIONS_PARAMETERS = _parameters("bbox", "datetime", "q", "limit", *_EXTENSIONS, "token", values=_COLLECTION_VALUES)
+COLLECTIONS_PARAMETERS = _parameters("bbox", "datetime", "limit", *_EXTENSIONS, "token", values=_COLLECTION_VALUES)
 AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED, values=_AGGREGATED)
 
 

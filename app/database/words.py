@@ -10,7 +10,7 @@ _FOLDED = 'lower(upper({} COLLATE "und-x-icu"))'
 _TIME = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T"
 _TEXTS = f'strict $.** ? (@.type() == "string" && !(@ like_regex "{_TIME}"))'
 # PostgreSQL refuses a row with more than 1 MB of words. Texts of this size have less, whatever they are made of.
-_LARGEST = 400_000
+_LARGEST = 300_000
 
 
 def folded(text: str) -> str:

@@ -17,7 +17,7 @@ from app.database.fragment import Fragment, Parameter, sql
 
 # A walk that tests t items without filling a page of n shows that about n / t of them match: the index is left with
 # that share of the catalogue. Both ways cost the same where t grows with the root of n.
-_TESTS = 60
+TESTS = 60
 # Of that number for a cheap test; a test makes it smaller.
 _SHARE = 1
 
@@ -45,7 +45,7 @@ class Tested:
         """How many are worth a page of so many rows. As many as the index would then find, by the share that matches:
         the root of the items there are, times the rows."""
         if self.dear:
-            return sql(Parameter(isqrt(_TESTS**2 * rows), "int"))
+            return sql(Parameter(isqrt(TESTS**2 * rows), "int"))
         return sql(
             f"(SELECT {_SHARE} * sqrt(greatest(t.reltuples, 1) * ",
             Parameter(rows, "int"),

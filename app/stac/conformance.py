@@ -24,6 +24,8 @@ CONFORMANCE: dict[str, str] = {
     "STAC API Sort, on collections": "https://api.stacspec.org/v1.1.0/collection-search#sort",
     "STAC API Fields, on collections": "https://api.stacspec.org/v1.0.0-rc.1/collection-search#fields",
     "OGC API Common Simple Query": "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/simple-query",
+    "STAC API Free-Text, on search": "https://api.stacspec.org/v1.0.0-rc.1/item-search#free-text",
+    "STAC API Free-Text, on items": "https://api.stacspec.org/v1.0.0-rc.1/ogcapi-features#free-text",
     "STAC API Filter": "https://api.stacspec.org/v1.0.0/item-search#filter",
     "OGC API Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
     "OGC API Features Features Filter": "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",

@@ -18,7 +18,7 @@ def downgrade() -> None:
 
 def _vector() -> str:
     texts = (
-        "CASE WHEN octet_length(properties::text) < 400000"
+        "CASE WHEN octet_length(properties::text) < 300000"
         f" THEN jsonb_path_query_array(properties, '{_TEXTS}')::text ELSE '[]' END"
     )
     listed = f"('[' || jsonb_object(ARRAY['', id])::text || ', ' || {texts} || ']')"

@@ -55,6 +55,9 @@ COLLIDING = [
 
 # Alike as far as an order looks.
 LONG = ["b" * 199 + "c", "b" * 200 + "c", "b" * 200 + "d", "é" * 300]
+# The first is in most titles, the last in none; what is rare is found by its index.
+WORDS = ["the", "snow", "Sentinel-2", "übers Eis", "a.b/c", "e@f"]
+TERMS = [*WORDS, "THE", "snow the", "sentinel 2", "id", "item 2503", "eis", "b", "nothing", "!", "old 7", "2024"]
 
 
 def iso(instant: datetime) -> str:
@@ -83,7 +86,9 @@ def random_properties(dice: random.Random) -> Document:
         "name": ["b", "B", "é", "", 3, True, False, None, *LONG],
     }
     extra: Document = {name: dice.choice(values) for name, values in some.items() if dice.random() < 0.8}
-    return extra | random_times(dice)
+    words = dice.sample(WORDS, dice.randrange(len(WORDS)))
+    texts: Document = {"title": " ".join(words), "keywords": words[:2], "made:by": {"whom": words[-1:]}}
+    return extra | texts | random_times(dice)
 
 
 def random_times(dice: random.Random) -> Document:
@@ -190,6 +195,7 @@ def queries(draw: st.DrawFn) -> Query:
         bbox=bbox,
         intersects=intersects,
         interval=draw(st.none() | intervals()),
+        q=draw(st.none() | st.lists(st.sampled_from(TERMS), min_size=1, max_size=3)),
         sortby=draw(st.none() | orders),
         filter=draw(st.none() | filters),
     )
@@ -274,8 +280,14 @@ async def test_pages_hold_what_the_oracle_finds(loaded: Catalog, query: Query, l
         Query(sortby=[("cloud", "desc"), ("datetime", "asc")], collections=["third", "first"]),
         Query(sortby=[("name", "desc")]),
         Query(sortby=[("name", "asc"), ("datetime", "asc")]),
+        Query(q=["item", "the"]),
+        Query(q=["item", "old 7"], bbox=[-180, -90, 180, 90]),
+        Query(q=["snow"], collections=COLLECTIONS, sortby=[("datetime", "asc")]),
     ],
-    ids=["all", "world", "place", "collections", "oldest", "sorted", "least", "most", "last-name", "first-name"],
+    ids=[
+        *("all", "world", "place", "collections", "oldest", "sorted", "least", "most", "last-name", "first-name"),
+        *("words", "words-in-world", "words-oldest"),
+    ],
 )
 async def test_ties_between_pages(loaded: Catalog, query: Query, limit: int) -> None:
     """With pages of one item ties fall between pages; a first page of 10 at one place goes 300 years back."""

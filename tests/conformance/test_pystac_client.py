@@ -32,6 +32,9 @@ SEARCHES: list[tuple[dict[str, Any], set[str]]] = [
     ({"datetime": "2012", "limit": 10}, set(ITEMS) - OPTICAL),
     ({"datetime": "2024-02-20T00:00:00Z/.."}, {f"optical-{number}" for number in range(47, 60)}),
     ({"datetime": "../2015-01-22T00:00:00Z", "collections": ["optical"]}, set()),
+    ({"q": "SCENE", "limit": 25}, OPTICAL),
+    ({"q": "nothing,optical 07,elevation-03"}, {"optical-07", "elevation-03"}),
+    ({"q": "scene", "bbox": [20, 20, 21, 21]}, AT_20_20 & OPTICAL),
 ]
 
 

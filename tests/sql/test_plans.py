@@ -17,6 +17,7 @@ from app import indexing
 from app import sql as statements
 from app.database.fragment import Fragment, Parameter, sql
 from app.database.pool import Database
+from app.sql import candidates
 from app.stac.aggregation import AGGREGATIONS, SINGLE, Aggregate
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
@@ -63,7 +64,8 @@ _INSERT = """INSERT INTO items
 _SPREAD = """ SELECT 'i' || n, 1 + n % 19, ST_Expand(ST_SetSRID(ST_Point(n * 7919 % 35900 / 100.0 - 179.5,
         n * 104729 % 17000 / 100.0 - 85), 4326), 0.4), at, at, at + interval '1 day',
         CASE WHEN n % 10 < 8 THEN jsonb_build_object('cloud', n * 7919 % 10000 / 100.0, 'grid', 'g' || n % 3000)
-            WHEN n % 10 = 8 THEN jsonb_build_object('cloud', 'text ' || n % 100) ELSE '{}' END, ''
+            WHEN n % 10 = 8 THEN jsonb_build_object('cloud', 'text ' || n % 100) ELSE '{}' END
+            || jsonb_build_object('title', CASE n % 20000 WHEN 7 THEN 'rare scene' ELSE 'scene' END), ''
     FROM (SELECT n, timestamptz '2014-01-01Z' + n * 7919 % 3600 * interval '1 day' + n * interval '1 second' AS at
     FROM generate_series(1, """
 _AT_ONE_INSTANT = """ SELECT 'tied' || n, 20,
@@ -80,6 +82,7 @@ IN_TIE = Position(datetime(2020, 1, 1, tzinfo=UTC), 1 << 27, "tied5", 20)
 SEEKS = [None, *(Seek(place, backward) for place in (DEEP, IN_TIE) for backward in (False, True))]
 
 SPACE, COLLECTION, TIME = "items_space_time", "items_collection_time", "items_time"
+WORDS = "items_words"
 CASES = [
     ({"bbox": [10, 40, 20, 50]}, SPACE, 20),
     ({"bbox": WIDE, "collections": ["c3"]}, SPACE, 1),
@@ -191,6 +194,47 @@ async def test_an_order_that_no_index_has_is_sorted(large: Database) -> None:
 
 def removed_and_read(scans: list[Plan]) -> int:
     return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("seek", [None, Seek(DEEP, False), Seek(DEEP, True)], ids=["first", "next", "prev"])
+@pytest.mark.parametrize(
+    ("body", "index", "streams"),
+    [
+        ({}, TIME, 1),
+        ({"datetime": "2016-01-01T00:00:00Z/2017-01-01T00:00:00Z"}, TIME, 1),
+        ({"collections": ["c3", "c5"]}, COLLECTION, 2),
+        ({"collections": ["c3"], "bbox": EVERYWHERE}, SPACE, 1),
+        ({"collections": ["c3", "c4"], "bbox": EVERYWHERE}, SPACE, 2),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_free_text_walks_or_asks_its_index(
+    large: Database, body: Plan, index: str, streams: int, seek: Seek | None, generic: bool
+) -> None:
+    """A common term comes from a walk that ends with its page; a rare one from its index, after a bounded walk."""
+    bound = isqrt(candidates.TESTS**2 * (PAGE + 1))
+    # A stream may read a group of 32 for an incremental sort, which it does not test.
+    for term, most, indexes in (("scene", streams * (PAGE + 33), {index}), ("rare", bound, {index, WORDS})):
+        search = Search.from_body(orjson.dumps(body | {"q": [term]}))
+        if seek is not None:
+            search = search.behind(seek)
+        plan = await explain(large, statements.items.page(search, PAGE + 1), generic)
+        scans = [n for n in nodes(plan) if n.get("Relation Name") == "items" or n.get("Index Name") == WORDS]
+        assert {node.get("Index Name", WORDS) for node in scans} == {index, WORDS}
+        assert {node.get("Index Name", WORDS) for node in scans if node["Actual Loops"]} == indexes
+        walks = [node for node in scans if node.get("Index Name") == index]
+        read = sum((n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) * n["Actual Loops"] for n in walks)
+        assert read <= most * (1 if seek is None else 2) + streams
+
+
+async def test_free_text_in_another_order_and_by_ids(large: Database) -> None:
+    for more, index in (({"sortby": [{"field": "id"}]}, WORDS), ({"ids": ["i5", "i77"]}, "items_pkey")):
+        search = Search.from_body(orjson.dumps({"q": ["rare"]} | more))
+        plan = await explain(large, statements.items.page(search, PAGE + 1), generic=True)
+        scans = [n for n in nodes(plan) if n.get("Relation Name") == "items" or "Index Name" in n]
+        assert index in {node.get("Index Name") for node in scans}
+        assert "Seq Scan" not in {node["Node Type"] for node in scans if node.get("Relation Name") == "items"}
 
 
 async def test_items_by_id_and_by_ids_use_the_primary_key(large: Database) -> None:

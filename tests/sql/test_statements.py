@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import app.sql
 from app import sql
 from app.database.fragment import Fragment, Parameter
-from app.sql import keyset
+from app.sql import candidates, free_text, keyset
 from app.stac.collection import CheckedCollection
 from app.stac.collection_search import CollectionSearch
 from app.stac.cql2.nodes import Comparison, Property, Value
@@ -79,6 +79,10 @@ ALIKE: list[tuple[Document, Document]] = [
     ({"ids": ["a"]}, {"ids": [str(number) for number in range(500)]}),
     ({"bbox": [0, 0, 1, 1]}, {"bbox": [170, -10, -170, 10]}),
     ({"bbox": [0, 0, 0, 0]}, {"intersects": box(0, 0, 5, 5)}),
+    ({"q": ["a"]}, {"q": ["b", "c d", "!"]}),
+    ({"q": ["a"], "bbox": [0, 0, 1, 1]}, {"q": ["a", "b"], "bbox": [5, 5, 6, 6]}),
+    ({"q": ["a"], "collections": ["a"]}, {"q": ["b"], "collections": ["b", "c"]}),
+    ({"q": ["a"], "ids": ["a"]}, {"q": ["b"], "ids": ["b", "c"]}),
     ({"bbox": [0, 0, 1, 1], "ids": ["a"]}, {"intersects": point(0, 0), "ids": ["b", "c"]}),
 ]
 
@@ -107,6 +111,7 @@ bodies = st.fixed_dictionaries(
     optional={
         "collections": st.lists(markers, min_size=1, max_size=3),
         "ids": st.lists(markers, min_size=1, max_size=3),
+        "q": st.lists(markers, min_size=1, max_size=3),
         "datetime": times,
         "intersects": st.builds(point, numbers, numbers),
     },
@@ -208,7 +213,9 @@ def test_stretches_at_the_ends_of_time(instant: datetime, backward: bool) -> Non
     assert [len(column) for column in parameters if isinstance(column, list)] == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize("module", [app.sql, sql.items, sql.collections, sql.indexed, sql.loading, keyset])
+@pytest.mark.parametrize(
+    "module", [app.sql, sql.items, sql.collections, sql.indexed, sql.loading, keyset, candidates, free_text]
+)
 def test_statements_are_pure(module: ModuleType) -> None:
     code = inspect.getsource(module).replace("the word `await` does not occur here", "")
     assert "await" not in code

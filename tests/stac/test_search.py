@@ -64,6 +64,23 @@ def test_get_and_post_are_one_search(query: Mapping[str, str], body: Document, s
     assert Search.from_query(query).digest() == Search.from_body(orjson.dumps(body)).digest()
 
 
+@pytest.mark.parametrize(
+    ("asked", "posted", "terms"),
+    [
+        ("EO,Earth Observation", ["EO", "Earth Observation"], ("EO", "Earth Observation")),
+        (" EO , ,EO,", "EO, EO", ("EO",)),
+        ("a & b,!c", ["a & b", " ", "!c", "a & b"], ("a & b", "!c")),
+        ("x" * 2000, ["x" * 2000], ("x" * 2000,)),
+    ],
+)
+def test_terms_of_free_text(asked: str, posted: object, terms: tuple[str, ...]) -> None:
+    assert Search.from_query({"q": asked}).terms == Search.from_body(orjson.dumps({"q": posted})).terms == terms
+
+
+def test_a_comma_in_a_posted_term_is_part_of_it() -> None:
+    assert Search.from_body(b'{"q": ["Alps, the"]}').terms == ("Alps, the",)
+
+
 def normal(search: Search) -> tuple[object, ...]:
     """Rings may start at another corner."""
     area = [shapely.from_wkb(part).normalize().wkb for part in search.area or ()]
@@ -116,6 +133,13 @@ EVERY_WAY = [
     ("query", "{", []),
     ("query", '{"a":1}', {"a": 1}),
     ("query", '{"a":{"x":1}}', {"a": {"x": 1}}),
+    ("q", "", ""),
+    ("q", " , ,", []),
+    ("q", "a\0", ["a\0"]),
+    ("q", "x" * 2001, ["ok", 5]),
+    ("q", ",".join(map(str, range(101))), [str(number) for number in range(10_000)]),
+    ("q", "a" * 1001 + "," + "b" * 1000, {"q": "a"}),
+    ("q", "\t", [["a"]]),
     ("token", "", ""),
     ("token", "x", 5),
     ("token", "ü", {"a": 1}),
@@ -248,6 +272,7 @@ def test_token_leads_to_its_page_of_the_same_search() -> None:
         {"query": '{"a":{"eq":1}}'},
         {"collections": "b,a"},
         {"ids": "x,y"},
+        {"q": "snow"},
         {"bbox": "0,0,1,2"},
         {"datetime": "2024-01-01T00:00:00Z/.."},
     ],
