@@ -1,23 +1,28 @@
 """The questions one can ask of a catalogue, without HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import chain
 from typing import Any
 
+import orjson
 from asyncpg import Record
 
 from app import sql
 from app.database.pool import Database
-from app.errors import NotFound, TimedOut
+from app.errors import InvalidRequest, NotFound, TimedOut
 from app.indexing import KnownIndexes
 from app.settings import Settings
-from app.stac import buckets, extent
+from app.stac import buckets, extent, naming
 from app.stac.aggregation import Aggregate
 from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
+from app.stac.statistics import TEXTS_AT_MOST, Statistic, Type
 from app.stopwatch import Stopwatch
 
 
@@ -62,17 +67,25 @@ class Catalog:
     default_limit: int
     max_limit: int
     indexes: KnownIndexes = field(default_factory=KnownIndexes)
+    validate_queryables: bool = False
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, settings: Settings, url: str) -> AsyncIterator["Catalog"]:
         async with Database.opened(url, settings.pool_size, settings.query_timeout) as database:
-            catalog = cls(database, settings.default_limit, settings.max_limit)
+            catalog = cls(
+                database,
+                settings.default_limit,
+                settings.max_limit,
+                validate_queryables=settings.validate_queryables,
+            )
             async with catalog.indexes.followed(database):
                 yield catalog
 
-    async def search(self, search: Search, watch: Stopwatch) -> ItemPage:
-        """One page, newest item first."""
+    async def search(self, search: Search, watch: Stopwatch, within: str | None = None) -> ItemPage:
+        """One page, newest item first. `within` is the collection whose queryables the search may name."""
+        if self.validate_queryables:
+            await self._check_names(search, within)
         limit = self._limit(search.limit)
         known = self.indexes.properties
         query = sql.items.page(search, limit + 1, known)
@@ -91,7 +104,7 @@ class Catalog:
 
     async def items(self, collection: str, search: Search, watch: Stopwatch) -> ItemPage:
         """One page of a collection's items. Raises NotFound for a collection that does not exist."""
-        page = await self.search(search, watch)
+        page = await self.search(search, watch, collection)
         # A page with items on it proves the collection; only an empty one has to ask.
         if not page.items:
             await self._demand(collection)
@@ -150,6 +163,32 @@ class Catalog:
         if await self.database.fetch_one(sql.collections.exists(collection)) is None:
             raise _no_collection(collection)
 
+    async def statistics(self) -> dict[str, Statistic]:
+        """What the properties of all items hold, by name: the union of the collections."""
+        rows = await self.database.fetch(sql.queryables.of_all())
+        return {row["name"]: _statistic(row) for row in rows}
+
+    async def statistics_of(self, collection: str) -> dict[str, Statistic]:
+        """What the properties of a collection's items hold, by name. Raises NotFound."""
+        rows = await self.database.fetch(sql.queryables.of_collection(collection))
+        if not rows and await self.database.fetch_one(sql.collections.exists(collection)) is None:
+            raise _no_collection(collection)
+        return {row["name"]: _statistic(row) for row in rows}
+
+    async def _check_names(self, search: Search, collection: str | None) -> None:
+        """Raises InvalidRequest for a property that is no queryable or sortable, NotFound for no such collection."""
+        ordered = naming.of_order(search)
+        for parameter, names in (("filter", naming.of_filter(search)), ("sortby", ordered)):
+            if not names:
+                continue
+            rows = await self.database.fetch(sql.queryables.unknown(names, collection))
+            if rows:
+                known = await (self.statistics() if collection is None else self.statistics_of(collection))
+                raise naming.unknown(parameter, rows[0]["name"], known)
+        rows = await self.database.fetch(sql.queryables.unordered(ordered, collection)) if ordered else []
+        if rows:
+            raise InvalidRequest(f"sortby: {rows[0]['name']!r} has arrays or objects, which have no order", "sortby")
+
     def _limit(self, asked: int | None) -> int:
         return min(asked or self.default_limit, self.max_limit)
 
@@ -186,6 +225,26 @@ def _stored_collection(row: Record) -> StoredCollection:
     box = None if row["west"] is None else (row["west"], row["south"], row["east"], row["north"])
     served = extent.of_items(row["extent"], box, row["first_start"], row["last_end"])
     return StoredCollection(row["id"], row["content"], served)
+
+
+def _statistic(row: Record) -> Statistic:
+    texts = None if row["texts"] is None else set(chain.from_iterable(orjson.loads(row["texts"])))
+    if texts is not None and len(texts) > TEXTS_AT_MOST:
+        texts = None
+    doubles = bool(row["types"] & Type.NUMBER)
+    minimum, maximum = _bound(row["minimum"], min, doubles), _bound(row["maximum"], max, doubles)
+    return Statistic(row["types"], row["members"], minimum, maximum, texts)
+
+
+def _bound(decimal: Decimal | None, outermost: Callable[..., float], doubles: bool) -> float | None:
+    """The number that was stored. Of a large one it is not known whether it was a whole number or the double next to
+    it: the bound is the outer one."""
+    if decimal is None:
+        return None
+    double = float(decimal)
+    if decimal != decimal.to_integral_value():
+        return double
+    return outermost(int(decimal), double) if doubles and math.isfinite(double) else int(decimal)
 
 
 def _no_collection(collection: str) -> NotFound:

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         PositiveInt, Field(description="Items on a page at most; a larger limit is served as this one")
     ] = 1000
     max_body_bytes: Annotated[PositiveInt, Field(description="Size of a request body at most")] = 5_000_000
+    validate_queryables: Annotated[
+        bool, Field(description="Whether a filter or an order that names a property no item has is an error")
+    ] = False
     catalog_id: Annotated[str, Field(description="`id` of the landing page", min_length=1)] = "upesi"
     catalog_title: Annotated[str, Field(description="`title` of the landing page", min_length=1)] = "Upesi"
     catalog_description: Annotated[str, Field(description="`description` of the landing page", min_length=1)] = (

@@ -51,7 +51,7 @@ def searches() -> dict[str, dict[str, Any]]:
 
 
 async def fill(database: Database) -> None:
-    await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+    await database.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
     await database.execute(sql(_COLLECTIONS))
     await database.execute(sql(_ITEMS, Parameter(ROWS, "bigint"), ") AS numbered (n)) AS timed"))
     await database.execute(sql("VACUUM ANALYZE items, collections"))

@@ -33,7 +33,7 @@ def start(arguments: tuple[str, ...], text: str | None, variables: dict[str, str
 @pytest.fixture
 def upesi(database_url: str) -> Upesi:
     """On the database of the tests, emptied."""
-    run(database_url, "TRUNCATE items, dictionaries, collections")
+    run(database_url, "TRUNCATE collections CASCADE")
 
     def call(*arguments: str, text: str | None = None, **variables: str) -> Done:
         return start(arguments, text, {"UPESI_DATABASE_URL": database_url} | variables)

@@ -17,9 +17,12 @@ from sqlalchemy import Column, Connection, Index, inspect, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.bulk.load import Loader
 from app.database import schema
+from app.database.pool import Database
 from app.database.tables import metadata
 from tests.database.fresh import fresh_database, run
+from tests.factories import collection, item, load
 
 State = dict[str, Any]
 
@@ -69,10 +72,12 @@ _STATE = {
         pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE c.relname IN ('collections', 'dictionaries', 'items') AND a.attnum > 0 ORDER BY c.relname, a.attnum""",
-    "indexes": "SELECT indexdef FROM pg_indexes WHERE tablename IN ('collections', 'dictionaries', 'items') ORDER BY 1",
+        WHERE c.relname IN ('collections', 'dictionaries', 'items', 'queryables') AND a.attnum > 0
+        ORDER BY c.relname, a.attnum""",
+    "indexes": """SELECT indexdef FROM pg_indexes
+        WHERE tablename IN ('collections', 'dictionaries', 'items', 'queryables') ORDER BY 1""",
     "constraints": """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE conrelid::regclass::text IN ('collections', 'dictionaries', 'items') ORDER BY 1""",
+        WHERE conrelid::regclass::text IN ('collections', 'dictionaries', 'items', 'queryables') ORDER BY 1""",
 }
 
 
@@ -123,6 +128,53 @@ def test_down_and_up_again(fresh_url: str) -> None:
     assert asyncio.run(schema.revision(fresh_url)) is None
     schema.migrate(fresh_url)
     assert asked(fresh_url, state) == before
+
+
+def test_queryables_of_items_that_are_there_already(fresh_url: str) -> None:
+    """The migration finds what a load finds, but for the texts."""
+    schema.migrate(fresh_url)
+    asyncio.run(_load(fresh_url))
+    loaded = asked(fresh_url, _queryables)
+    assert {"p", "many"} < {row[1] for row in loaded}
+    before = ScriptDirectory.from_config(config(fresh_url)).get_revision("0004").down_revision
+    command.downgrade(config(fresh_url), str(before))
+    assert "queryables" not in asked(fresh_url, tables)
+    schema.migrate(fresh_url)
+    assert asked(fresh_url, _queryables) == loaded
+
+
+async def _load(url: str) -> None:
+    def fail(place: str, reason: str) -> None:
+        raise AssertionError(f"{place}: {reason}")
+
+    days = [
+        f"20{year:02}-{month:02}-{day:02}T23:59:60Z" for year in (23, 24) for month in range(14) for day in range(33)
+    ]
+    values: list[Any] = [
+        1,
+        2.5,
+        -3,
+        True,
+        None,
+        "a",
+        "2024-01-01",
+        {},
+        [],
+        [1, None, "x"],
+        [[2.5], {}],
+        "0000-01-01T00:00:00Z",
+    ]
+    properties = [{"p": value, f"only {number}": value} for number, value in enumerate(values)]
+    properties += [{"many": day, day: day} for day in days]
+    properties += [{"time": f"2024-07-16T12:00:00.5{zone}", zone: zone} for zone in ("z", "+15:59", "-01:00")]
+    items = [item(f"{number}", properties=each) for number, each in enumerate(properties)]
+    async with Database.opened(url, size=1, query_timeout=60) as database:
+        await load(Loader(database, "insert", "stop", fail), collection(), *items)
+
+
+def _queryables(connection: Connection) -> list[Any]:
+    query = "SELECT collection, name, types, members, minimum, maximum FROM queryables ORDER BY 1, 2"
+    return [tuple(row) for row in connection.execute(text(query))]
 
 
 def test_repeated(fresh_url: str) -> None:

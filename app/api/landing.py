@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import openapi
 from app.api.dependencies import PlainContextDep
-from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, link
+from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, SORTABLES, link
 from app.api.openapi import CONFORMS, LANDING
 from app.api.responses import answer, json_answer
 from app.stac.conformance import CONFORMANCE
@@ -31,6 +31,7 @@ async def get_landing(context: PlainContextDep) -> Response:
             link("search", f"{base}/search", GEOJSON, title="Search by GET", method="GET"),
             link("search", f"{base}/search", GEOJSON, title="Search by POST", method="POST"),
             link(QUERYABLES, f"{base}/queryables", SCHEMA, title="What filters can name"),
+            link(SORTABLES, f"{base}/sortables", SCHEMA, title="What results can be sorted by"),
             link(FUNCTIONS, f"{base}/functions", JSON, title="What filters can call"),
             link("aggregate", f"{base}/aggregate", JSON, title="Aggregate by GET", method="GET"),
             link("aggregate", f"{base}/aggregate", JSON, title="Aggregate by POST", method="POST"),

@@ -15,8 +15,8 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 HTML = "text/html"
 SCHEMA = "application/schema+json"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
-FUNCTIONS = "http://www.opengis.net/def/rel/ogc/1.0/functions"
 SORTABLES = "http://www.opengis.net/def/rel/ogc/1.0/sortables"
+FUNCTIONS = "http://www.opengis.net/def/rel/ogc/1.0/functions"
 
 Link = dict[str, Any]
 
@@ -99,6 +99,7 @@ def collection_links(base: str, collection: str) -> bytes:
             link("aggregate", f"{url}/aggregate", JSON, method="GET"),
             link("aggregate", f"{url}/aggregate", JSON, method="POST"),
             link("aggregations", f"{url}/aggregations", JSON),
+            link(SORTABLES, f"{url}/sortables", SCHEMA),
             link("parent", base + "/", JSON),
             link("root", base + "/", JSON),
         ]

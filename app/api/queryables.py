@@ -1,49 +1,48 @@
-"""Queryables: OGC API Features Part 3, and the Filter extension of STAC API."""
+"""Queryables and sortables: the Filter and Sort extensions of STAC API, OGC API Features Part 3 and Part 5.
 
-from typing import Any
+Those of the catalogue are the union of its collections: a filter on all items may name what some of them have.
+"""
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Response
 
 from app.api import paths
-from app.api.dependencies import PlainContextDep
+from app.api.dependencies import Context, PlainContextDep
 from app.api.links import SCHEMA, collection_url
 from app.api.openapi import QUERYABLES
-from app.api.responses import json_answer
+from app.api.responses import answer
+from app.stac import document as documents
+from app.stac.queryables import Schema, document, queryables, sortables
 
 router = APIRouter(tags=["Queryables"])
-
-_TEXT = {"type": "string"}
-_TIME = {"type": "string", "format": "date-time"}
-# What every item has. Further properties can be named too: `additionalProperties` says so.
-_PROPERTIES: dict[str, Any] = {
-    "id": {"title": "Id"} | _TEXT,
-    "collection": {"title": "Collection"} | _TEXT,
-    "geometry": {"title": "Footprint", "$ref": "https://geojson.org/schema/Geometry.json"},
-    "datetime": {"title": "Date and time"} | _TIME,
-    "start_datetime": {"title": "Start"} | _TIME,
-    "end_datetime": {"title": "End"} | _TIME,
-}
 
 
 @router.get("/queryables", summary="What filters can name", responses=QUERYABLES)
 async def get_queryables(context: PlainContextDep) -> Response:
-    schema = _schema(f"{context.base}/queryables", context.settings.catalog_title)
-    return json_answer(schema, context.watch, SCHEMA)
+    found = queryables(await context.catalog.statistics())
+    return _answer(context, f"{context.base}/queryables", context.settings.catalog_title, found)
 
 
 @router.get(paths.QUERYABLES, summary="What filters of a collection can name", responses=QUERYABLES)
 async def get_collection_queryables(context: PlainContextDep, collection_id: str) -> Response:
-    await context.catalog.collection(collection_id)
-    schema = _schema(f"{collection_url(context.base, collection_id)}/queryables", collection_id)
-    return json_answer(schema, context.watch, SCHEMA)
+    found = queryables(await context.catalog.statistics_of(collection_id))
+    return _answer(context, f"{collection_url(context.base, collection_id)}/queryables", collection_id, found)
 
 
-def _schema(url: str, title: str) -> dict[str, Any]:
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": url,
-        "type": "object",
-        "title": title,
-        "properties": _PROPERTIES,
-        "additionalProperties": True,
-    }
+@router.get("/sortables", summary="What results can be sorted by", responses=QUERYABLES)
+async def get_sortables(context: PlainContextDep) -> Response:
+    found = sortables(await context.catalog.statistics())
+    return _answer(context, f"{context.base}/sortables", context.settings.catalog_title, found)
+
+
+@router.get(paths.SORTABLES, summary="What items of a collection can be sorted by", responses=QUERYABLES)
+async def get_collection_sortables(context: PlainContextDep, collection_id: str) -> Response:
+    found = sortables(await context.catalog.statistics_of(collection_id))
+    return _answer(context, f"{collection_url(context.base, collection_id)}/sortables", collection_id, found)
+
+
+def _answer(context: Context, url: str, title: str, properties: Mapping[str, Schema]) -> Response:
+    context.watch.lap("db")
+    described = document(url, title, properties, closed=context.settings.validate_queryables)
+    return answer(documents.dump(described), SCHEMA, context.watch)

@@ -14,6 +14,7 @@ from app.errors import InvalidDocument
 from app.sql.loading import Mode
 from app.stac.collection import CheckedCollection, check_collection
 from app.stac.item import CheckedItem, check_item
+from app.stac.statistics import Statistic, of_properties
 
 OnError = Literal["stop", "skip"]
 
@@ -129,6 +130,7 @@ class Loader:
             await transaction.copy(sql.loading.STAGING, sql.loading.COLUMNS, rows)
             stored = await transaction.fetch(sql.loading.store_staged(self._mode))
             written = {(row["collection"], row["id"]) for row in stored}
+            await transaction.execute(sql.queryables.widen(_statistics(batch, keys, written)))
             left = [
                 (place, item) for place, item in batch.items.values() if (keys[item.collection], item.id) not in written
             ]
@@ -177,6 +179,14 @@ class Loader:
             return None, Encoder()
         (row,) = await transaction.fetch(sql.loading.add_dictionary(collection, dictionary))
         return row["key"], Encoder(dictionary)
+
+
+def _statistics(batch: _Batch, keys: dict[str, int], written: set[tuple[int, str]]) -> dict[int, dict[str, Statistic]]:
+    """Of the items that were written."""
+    return {
+        keys[collection]: of_properties([item.properties for item in items if (keys[collection], item.id) in written])
+        for collection, items in batch.of_collections().items()
+    }
 
 
 def _row(

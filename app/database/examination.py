@@ -51,6 +51,7 @@ async def _examine(connection: asyncpg.Connection, revision: str | None) -> Exam
 
 
 _INDEXES = """SELECT c.relname, x.indisvalid FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
-    WHERE x.indrelid IN (to_regclass('items'), to_regclass('collections'), to_regclass('dictionaries'))
+    WHERE x.indrelid IN (to_regclass('items'), to_regclass('collections'), to_regclass('dictionaries'),
+        to_regclass('queryables'))
     AND c.relname NOT LIKE 'items\\_property\\_%'"""
 _ESTIMATE = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'items'::regclass"

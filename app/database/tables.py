@@ -15,6 +15,7 @@ from sqlalchemy import (
     Interval,
     LargeBinary,
     MetaData,
+    Numeric,
     Table,
     Text,
     func,
@@ -85,6 +86,18 @@ dictionaries = Table(
     Column("collection", ForeignKey("collections.key", ondelete="CASCADE"), nullable=False, index=True),
     Column("content", LargeBinary, nullable=False, comment="a zstd dictionary; never changed"),
     Column("created", _Instant, nullable=False, server_default=func.now()),
+)
+
+queryables = Table(
+    "queryables",
+    metadata,
+    Column("collection", ForeignKey("collections.key", ondelete="CASCADE"), primary_key=True),
+    Column("name", _Id, primary_key=True, index=True, comment="of a property"),
+    Column("types", Integer, nullable=False, comment="flags of app.stac.statistics.Type"),
+    Column("members", Integer, nullable=False, comment="the same, of what is inside arrays"),
+    Column("minimum", Numeric, comment="of the numbers"),
+    Column("maximum", Numeric),
+    Column("texts", JSONB, comment="all of them, where they are few"),
 )
 
 items = Table(

@@ -14,7 +14,8 @@ from app.stac.item import check_identity, searchable
 
 # Written by the server. `item` and `child` lead into the static catalogue a collection came from: here `items` does.
 _OF_STAC = {"self", "root", "parent", "items", "item", "child", "aggregate", "aggregations"}
-OWNED_LINKS = frozenset(_OF_STAC | {"http://www.opengis.net/def/rel/ogc/1.0/queryables"})
+_OF_OGC = {f"http://www.opengis.net/def/rel/ogc/1.0/{name}" for name in ("queryables", "sortables")}
+OWNED_LINKS = frozenset(_OF_STAC | _OF_OGC)
 
 
 @dataclass(frozen=True, slots=True)

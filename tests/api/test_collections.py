@@ -47,6 +47,7 @@ async def test_links_of_a_collection(client: httpx.AsyncClient, loader: Loader) 
         "aggregate": "http://stac.test/collections/things/aggregate",
         "aggregations": "http://stac.test/collections/things/aggregations",
         "http://www.opengis.net/def/rel/ogc/1.0/queryables": "http://stac.test/collections/things/queryables",
+        "http://www.opengis.net/def/rel/ogc/1.0/sortables": "http://stac.test/collections/things/sortables",
     }
     assert link(served, "items")["type"] == "application/geo+json"
 

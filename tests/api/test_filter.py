@@ -93,17 +93,3 @@ async def test_pages(filled: httpx.AsyncClient, sortby: str) -> None:
 )
 async def test_faults(filled: httpx.AsyncClient, query: str, parameter: str) -> None:
     assert_error(await filled.get(f"/search?{query}"), 400, parameter=parameter)
-
-
-@pytest.mark.parametrize("path", ["/queryables", "/collections/things/queryables"])
-async def test_queryables(filled: httpx.AsyncClient, path: str) -> None:
-    response = await filled.get(path)
-    assert response.headers["content-type"] == "application/schema+json"
-    schema = response.json()
-    assert schema["$id"] == f"http://stac.test{path}"
-    assert schema["additionalProperties"] is True
-    assert {"id", "geometry", "datetime"} <= schema["properties"].keys()
-
-
-async def test_queryables_of_no_collection(client: httpx.AsyncClient) -> None:
-    assert_error(await client.get("/collections/nowhere/queryables"), 404)

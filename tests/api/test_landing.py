@@ -93,6 +93,7 @@ async def test_every_path_that_answers_get_is_described_or_documentation(client:
         *("/collections-search", "/collections-queryables", "/collections-sortables"),
         *("/aggregate", "/collections/{collection_id}/aggregate"),
         *("/aggregations", "/collections/{collection_id}/aggregations"),
+        *("/sortables", "/collections/{collection_id}/sortables"),
     }
 
 

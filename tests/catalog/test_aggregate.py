@@ -48,7 +48,7 @@ ITEMS = measured()
 @pytest.fixture(scope="module")
 async def loaded(database_url: str) -> AsyncIterator[Catalog]:
     async with Database.opened(database_url, size=1, query_timeout=60) as database:
-        await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+        await database.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
         await fill(database, ITEMS)
         yield Catalog(database, default_limit=10, max_limit=1000)
 

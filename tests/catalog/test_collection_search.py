@@ -161,7 +161,7 @@ async def loaded(database_url: str) -> AsyncIterator[Loaded]:
         raise AssertionError(f"{place}: {reason}")
 
     async with Database.opened(database_url, size=1, query_timeout=60) as database:
-        await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+        await database.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
         await load(Loader(database, "insert", "stop", fail), *make_documents(seed=11))
         catalog = Catalog(database, default_limit=10, max_limit=1000)
         page = await catalog.collections(CollectionSearch(limit=1000), Stopwatch())

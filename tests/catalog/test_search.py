@@ -204,7 +204,7 @@ def queries(draw: st.DrawFn) -> Query:
 @pytest.fixture(scope="module")
 async def filled(database_url: str) -> AsyncIterator[str]:
     async with Database.opened(database_url, size=1, query_timeout=60) as database:
-        await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+        await database.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
         await fill(database, ITEMS)
         for name in INDEXED:
             await indexing.add(database, name)

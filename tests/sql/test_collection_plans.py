@@ -35,7 +35,7 @@ _INSERT = """INSERT INTO collections (id, content, extent, document, declared_ar
 @pytest.fixture(scope="module")
 async def large(database_url: str) -> AsyncIterator[Database]:
     async with Database.opened(database_url, size=2, query_timeout=120) as database:
-        await database.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+        await database.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
         await database.execute(sql(_INSERT))
         await database.execute(sql("VACUUM ANALYZE collections"))
         yield database

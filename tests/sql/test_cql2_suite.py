@@ -50,7 +50,7 @@ def as_stac(predicate: str) -> str:
 @pytest.fixture(scope="module")
 async def earth(database_url: str) -> AsyncIterator[Database]:
     async with Database.opened(database_url, size=1, query_timeout=60) as database:
-        await database.execute(sql("TRUNCATE items, dictionaries, collections"))
+        await database.execute(sql("TRUNCATE collections CASCADE"))
 
         def fail(place: str, reason: str) -> None:
             raise AssertionError(f"{place}: {reason}")

@@ -39,7 +39,7 @@ async def large(database_url: str) -> AsyncIterator[Database]:
         async with database.transaction() as transaction:
             # What is not on disk yet is not visible to all, and then no index is read alone.
             await transaction.execute(sql("SET LOCAL synchronous_commit = on"))
-            await transaction.execute(sql("TRUNCATE items, dictionaries, collections RESTART IDENTITY"))
+            await transaction.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
             await transaction.execute(sql(_COLLECTIONS))
             await transaction.execute(sql(_INSERT, _SPREAD, Parameter(ITEMS, "bigint"), ") AS numbered (n)) AS timed"))
             await transaction.execute(sql(_INSERT, _AT_ONE_INSTANT, Parameter(TIED, "bigint"), ") AS numbered (n)"))

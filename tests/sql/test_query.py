@@ -26,7 +26,7 @@ _SYMBOLS = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">
 @pytest.fixture(scope="module")
 async def filled(database_url: str) -> AsyncIterator[Database]:
     async with Database.opened(database_url, size=1, query_timeout=60) as database:
-        await database.execute(sql("TRUNCATE items, dictionaries, collections"))
+        await database.execute(sql("TRUNCATE collections CASCADE"))
 
         def fail(place: str, reason: str) -> None:
             raise AssertionError(f"{place}: {reason}")

@@ -1,0 +1,114 @@
+"""Statements on the statistics of properties, which `app.stac.statistics` has the meaning of."""
+
+from collections.abc import Iterable, Mapping
+
+from app.database.fragment import Fragment, Parameter, sql
+from app.stac import document as documents
+from app.stac.statistics import TEXTS_AT_MOST, Statistic, Type
+
+
+def widen(statistics: Mapping[int, Mapping[str, Statistic]]) -> Fragment:
+    """Make what is known of the collections, by their keys, hold for more items.
+
+    A row is locked only if it grows, and rows are locked in one order, behind the items and the collections.
+    """
+    return sql(
+        "INSERT INTO queryables AS q (collection, name, types, members, minimum, maximum, texts)",
+        " SELECT found.* FROM jsonb_to_recordset(",
+        Parameter(documents.dump(list(_rows(statistics))), "jsonb"),
+        ") AS found (collection int, name text, types int, members int, minimum numeric, maximum numeric, texts jsonb)",
+        _GROWING,
+        " ORDER BY found.collection, found.name",
+        _GROWN,
+        "CASE WHEN count(*) <= ",
+        Parameter(TEXTS_AT_MOST, "int"),
+        " THEN coalesce(jsonb_agg(either.text), '[]') END",
+        " FROM (SELECT DISTINCT jsonb_array_elements_text(q.texts || EXCLUDED.texts) AS text) AS either) END",
+    )
+
+
+def _rows(statistics: Mapping[int, Mapping[str, Statistic]]) -> Iterable[dict[str, object]]:
+    for collection, properties in statistics.items():
+        for name, each in properties.items():
+            yield {
+                "collection": collection,
+                "name": name,
+                "types": each.types,
+                "members": each.members,
+                "minimum": each.minimum,
+                "maximum": each.maximum,
+                # To PostgreSQL a null inside of jsonb is another thing than NULL.
+                **({} if each.texts is None else {"texts": sorted(each.texts)}),
+            }
+
+
+_GROWING = """ LEFT JOIN queryables known ON known.collection = found.collection AND known.name = found.name
+    WHERE known.name IS NULL
+        OR known.types | found.types <> known.types OR known.members | found.members <> known.members
+        OR least(known.minimum, found.minimum) IS DISTINCT FROM known.minimum
+        OR greatest(known.maximum, found.maximum) IS DISTINCT FROM known.maximum
+        OR known.texts IS NOT NULL AND (known.texts @> found.texts) IS NOT TRUE"""
+_GROWN = """ ON CONFLICT (collection, name) DO UPDATE SET
+    types = q.types | EXCLUDED.types,
+    members = q.members | EXCLUDED.members,
+    minimum = least(q.minimum, EXCLUDED.minimum),
+    maximum = greatest(q.maximum, EXCLUDED.maximum),
+    texts = CASE WHEN q.texts IS NOT NULL AND EXCLUDED.texts IS NOT NULL THEN (
+        SELECT """
+
+
+def unknown(names: list[str], collection: str | None) -> Fragment:
+    """Which of the names no item has, of a collection or of all. `a.b` may be a step into `a`."""
+    firsts = [name.partition(".")[0] for name in names]
+    return sql(
+        "SELECT asked.name FROM unnest(",
+        Parameter(names, "text[]"),
+        ", ",
+        Parameter(firsts, "text[]"),
+        ") AS asked (name, first) WHERE ",
+        *(
+            _is_no_row(f"q.name = asked.{column}", collection, end)
+            for column, end in (("name", " AND "), ("first", ""))
+        ),
+        " ORDER BY asked.name",
+    )
+
+
+def unordered(names: list[str], collection: str | None) -> Fragment:
+    """Which of the names are of properties that hold arrays or objects."""
+    return sql(
+        "SELECT asked.name FROM unnest(",
+        Parameter(names, "text[]"),
+        ") AS asked (name) WHERE NOT ",
+        _is_no_row(f"q.name = asked.name AND q.types & {Type.ARRAY | Type.OBJECT} <> 0", collection, ""),
+        " ORDER BY asked.name",
+    )
+
+
+def _is_no_row(condition: str, collection: str | None, end: str) -> Fragment:
+    """One row of the index for each name, however many collections have it."""
+    key = sql() if collection is None else sql(" AND q.collection = (", _key(collection), ")")
+    return sql("((SELECT 1 FROM queryables q WHERE ", condition, key, " LIMIT 1) IS NULL)", end)
+
+
+def _key(collection: str) -> Fragment:
+    return sql("SELECT c.key FROM collections c WHERE c.id = ", Parameter(collection, "text"))
+
+
+# `texts` comes as an array of arrays, those of the collections.
+def of_collection(collection: str) -> Fragment:
+    return sql(
+        "SELECT q.name, q.types, q.members, q.minimum, q.maximum,"
+        " CASE WHEN q.texts IS NOT NULL THEN jsonb_build_array(q.texts)::text END AS texts"
+        " FROM queryables q JOIN collections c ON c.key = q.collection WHERE c.id = ",
+        Parameter(collection, "text"),
+    )
+
+
+def of_all() -> Fragment:
+    """What is known of all collections together."""
+    return sql(
+        "SELECT q.name, bit_or(q.types) AS types, bit_or(q.members) AS members, min(q.minimum) AS minimum,"
+        " max(q.maximum) AS maximum, CASE WHEN bool_and(q.texts IS NOT NULL) THEN jsonb_agg(DISTINCT q.texts)::text END"
+        " AS texts FROM queryables q GROUP BY q.name"
+    )
