@@ -95,7 +95,8 @@ def create_from_metadata(connection: Connection) -> None:
     for extension in ("postgis", "btree_gist"):
         connection.execute(text(f"CREATE EXTENSION {extension}"))
     metadata.create_all(connection)
-    connection.execute(text("ALTER TABLE items ALTER COLUMN content SET STORAGE EXTERNAL"))
+    for table, column in (("items", "content"), ("collections", "document")):
+        connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL"))
     connection.commit()
 
 
@@ -175,6 +176,36 @@ async def _load(url: str) -> None:
 def _queryables(connection: Connection) -> list[Any]:
     query = "SELECT collection, name, types, members, minimum, maximum FROM queryables ORDER BY 1, 2"
     return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_collections_that_are_there_already_are_found_as_new_ones_are(fresh_url: str) -> None:
+    command.upgrade(config(fresh_url), "0001")
+    run(fresh_url, *(_EARLIER % (name, content.hex(), declared.hex()) for name, content, declared in _THERE))
+    schema.migrate(fresh_url)
+    rows = asked(fresh_url, lambda connection: connection.execute(text(_FILLED)).all())
+    assert [tuple(row) for row in rows] == [
+        ("bare", {}, None, None, "'bare':1"),
+        (
+            "full",
+            {"id": "full", "title": "A B", "x:note": "\ufffd", "keywords": ["c-d"]},
+            "MULTIPOLYGON(((170 0,170 5,180 5,180 0,170 0)),((-180 0,-180 5,-170 5,-170 0,-180 0)))",
+            True,
+            "'a':2 'b':3 'c':4 'd':5 'full':1",
+        ),
+    ]
+
+
+_THERE = [
+    (
+        "full",
+        b'{"id":"full","title":"A B","x:note":"\\u0000","keywords":["c-d"],"links":[]}',
+        b'{"spatial":{"bbox":[[170,0,-170,5]]},"temporal":{"interval":[["2000-01-01T00:00:00Z",null]]}}',
+    ),
+    ("bare", b'{"links":[]}', b'{"spatial":{"bbox":[]}}'),
+]
+_EARLIER = r"INSERT INTO collections (id, content, extent) VALUES ('%s', '\x%s', '\x%s')"
+_FILLED = """SELECT id, document, ST_AsText(ST_Normalize(area)), times = '{[2000-01-01Z,)}', words::text
+    FROM collections ORDER BY id"""
 
 
 def test_repeated(fresh_url: str) -> None:

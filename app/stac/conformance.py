@@ -12,6 +12,8 @@ CONFORMANCE: dict[str, str] = {
     "STAC API Features": "https://api.stacspec.org/v1.0.0/ogcapi-features",
     "STAC API Item Search": "https://api.stacspec.org/v1.0.0/item-search",
     "STAC API Sort, on search": "https://api.stacspec.org/v1.1.0/item-search#sort",
+    # What clients that do not know 1.1.0 look for, pystac-client among them.
+    "STAC API Sort 1.0, on search": "https://api.stacspec.org/v1.0.0/item-search#sort",
     "STAC API Sort, on items": "https://api.stacspec.org/v1.1.0/ogcapi-features#sort",
     "STAC API Sortables, of search": "https://api.stacspec.org/v1.1.0/item-search#sortables",
     "STAC API Fields, on search": "https://api.stacspec.org/v1.0.0/item-search#fields",

@@ -34,6 +34,8 @@ def upgrade() -> None:
     )
     op.add_column("collections", sa.Column("declared_area", _GEOMETRY, comment="all boxes of extent"))
     op.add_column("collections", sa.Column("declared_times", TSTZMULTIRANGE, comment="all intervals of extent"))
+    # Not compressed: a filter or an order reads it of all collections, in a third of the time.
+    op.execute("ALTER TABLE collections ALTER COLUMN document SET STORAGE EXTERNAL")
     _fill()
     op.alter_column("collections", "document", nullable=False)
     _add_generated("area", _GEOMETRY, "coalesce(envelope, declared_area)")

@@ -48,6 +48,31 @@ def test_a_search_finds_each_item_once(
     assert sorted(found) == sorted(expected)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"q": "optical,ELEVATION"}, ["elevation", "optical"]),
+        ({"bbox": [20, 20, 21, 21], "q": "without items"}, ["without-items"]),
+        ({"datetime": "2012"}, ["elevation", "without-items"]),
+        ({"filter": "title = 'Optical'"}, ["optical"]),
+        ({"filter": {"op": "like", "args": [{"property": "id"}, "%ti%"]}, "limit": 1}, ["elevation", "optical"]),
+        ({"sortby": "-title", "limit": 2}, ["without-items", "optical", "elevation"]),
+        ({"sortby": [{"field": "id", "direction": "desc"}], "max_collections": 1}, ["without-items"]),
+    ],
+)
+def test_a_collection_search_is_the_server_s(catalogue: str, parameters: dict[str, Any], expected: list[str]) -> None:
+    """The client warns of what it filters itself, and a warning fails the test."""
+    search = Client.open(catalogue).collection_search(**parameters)
+    assert [collection.id for collection in search.collections()] == expected
+
+
+def test_a_collection_search_with_fields_and_its_count(catalogue: str) -> None:
+    search = Client.open(catalogue).collection_search(fields=["title"], q="optical", limit=1)
+    (found,) = search.collections_as_dicts()
+    assert found.keys() == {"type", "stac_version", "id", "links", "title"}
+    assert Client.open(catalogue).collection_search(q="elevation,optical", limit=1).matched() == 2
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_max_items_stops_in_the_middle_of_a_page(catalogue: str, method: str) -> None:
     search = Client.open(catalogue).search(method=method, max_items=15, limit=10)
