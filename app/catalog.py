@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -13,6 +13,7 @@ import orjson
 from asyncpg import Record
 
 from app import sql
+from app.counting import Counter
 from app.database.pool import Database
 from app.errors import InvalidRequest, NotFound, TimedOut
 from app.indexing import KnownIndexes
@@ -46,9 +47,12 @@ class StoredCollection:
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
+    """`matched` is how many items all pages of the search have, where that is known."""
+
     items: list[StoredItem]
     next: Seek | None
     previous: Seek | None
+    matched: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Catalog:
     max_limit: int
     indexes: KnownIndexes = field(default_factory=KnownIndexes)
     validate_queryables: bool = False
+    counter: Counter = field(default_factory=Counter)
 
     @classmethod
     @asynccontextmanager
@@ -78,6 +83,7 @@ class Catalog:
                 settings.default_limit,
                 settings.max_limit,
                 validate_queryables=settings.validate_queryables,
+                counter=Counter(settings.count_limit, settings.count_wait),
             )
             async with catalog.indexes.followed(database):
                 yield catalog
@@ -86,6 +92,17 @@ class Catalog:
         """One page, newest item first. `within` is the collection whose queryables the search may name."""
         if self.validate_queryables:
             await self._check_names(search, within)
+        with self.counter.beside(self.database, search) as count:
+            page = await self._page(search, watch)
+            if search.seek is None and page.next is None:
+                return replace(page, matched=len(page.items))
+            if count is None:
+                return page
+            matched = await self.counter.result(count, search)
+            watch.lap("count")
+            return replace(page, matched=matched)
+
+    async def _page(self, search: Search, watch: Stopwatch) -> ItemPage:
         limit = self._limit(search.limit)
         known = self.indexes.properties
         query = sql.items.page(search, limit + 1, known)

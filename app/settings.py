@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -36,6 +36,14 @@ class Settings(BaseSettings):
     max_limit: Annotated[
         PositiveInt, Field(description="Items on a page at most; a larger limit is served as this one")
     ] = 1000
+    count_limit: Annotated[
+        NonNegativeInt,
+        Field(description="A search is counted as far as this for `numberMatched`, and without it beyond; 0 is never"),
+    ] = 10_000
+    count_wait: Annotated[
+        NonNegativeFloat,
+        Field(description="Seconds a page whose items are there may wait for its count; then it goes without"),
+    ] = 0.05
     max_body_bytes: Annotated[PositiveInt, Field(description="Size of a request body at most")] = 5_000_000
     validate_queryables: Annotated[
         bool, Field(description="Whether a filter or an order that names a property no item has is an error")

@@ -110,13 +110,13 @@ async def fill(url: str, count: int) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def server(target: str, url: str, *options: str) -> Iterator[str]:
+def server(target: str, url: str, *options: str, **environment: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", target, *options, "--port", str(port), "--workers", str(WORKERS)]
     quiet = ["--no-access-log", "--log-level", "warning", "--no-proxy-headers"]
-    process = subprocess.Popen([*command, *quiet], env={**os.environ, "UPESI_DATABASE_URL": url})
+    process = subprocess.Popen([*command, *quiet], env={**os.environ, "UPESI_DATABASE_URL": url, **environment})
     try:
         base = f"http://127.0.0.1:{port}"
         for _ in range(100):
@@ -143,9 +143,9 @@ def agree(bases: list[str], scenario: Scenario) -> None:
             raise SystemExit(f"{scenario.name}: the answers to {request} differ")
 
 
-def measure(base: str, script: Path, seconds: int) -> tuple[float, float]:
+def measure(base: str, script: Path, seconds: int, clients: int = CLIENTS) -> tuple[float, float]:
     """Requests a second and the 99th percentile in milliseconds."""
-    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--latency", "-s", str(script), base]
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", str(script), base]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(said)

@@ -32,7 +32,7 @@ async def get_items(request: Request, context: ContextDep, collection_id: str, s
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return answer(item_collection(context.base, page.items, links, search.fields), GEOJSON, context.watch)
+    return answer(item_collection(context.base, page, links, search.fields), GEOJSON, context.watch)
 
 
 @router.get(paths.ITEM, summary="One item", responses=ITEM)

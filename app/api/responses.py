@@ -1,6 +1,5 @@
 """Answers: bytes that are ready, with their media type, their timing, and their ETag where they have one."""
 
-from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -9,7 +8,7 @@ from fastapi import Request, Response
 
 from app.api.links import JSON, Link, collection_links, item_links
 from app.api.middleware import without_encoding
-from app.catalog import CollectionPage, StoredCollection, StoredItem
+from app.catalog import CollectionPage, ItemPage, StoredCollection, StoredItem
 from app.stac import document as documents
 from app.stac.fields import Fields
 from app.stopwatch import Stopwatch
@@ -50,15 +49,14 @@ def collection_body(base: str, collection: StoredCollection) -> bytes:
     )
 
 
-def item_collection(base: str, items: Iterable[StoredItem], links: list[Link], fields: Fields | None) -> bytes:
-    features = _chosen([item_body(base, item) for item in items], fields)
-    return b'{"type":"FeatureCollection","features":' + _listed(features, links)
+def item_collection(base: str, page: ItemPage, links: list[Link], fields: Fields | None) -> bytes:
+    features = _chosen([item_body(base, item) for item in page.items], fields)
+    return b'{"type":"FeatureCollection","features":' + _listed(features, links, page.matched)
 
 
 def collection_list(base: str, page: CollectionPage, links: list[Link], fields: Fields | None) -> bytes:
     members = _chosen([collection_body(base, collection) for collection in page.collections], fields)
-    matched = b"" if page.matched is None else b'"numberMatched":%d,' % page.matched
-    return b"{" + matched + b'"collections":' + _listed(members, links)
+    return b'{"collections":' + _listed(members, links, page.matched)
 
 
 def _chosen(members: list[bytes], fields: Fields | None) -> list[bytes]:
@@ -67,6 +65,7 @@ def _chosen(members: list[bytes], fields: Fields | None) -> list[bytes]:
     return [documents.dump(fields.of(documents.parse(member))) for member in members]
 
 
-def _listed(members: list[bytes], links: list[Link]) -> bytes:
+def _listed(members: list[bytes], links: list[Link], matched: int | None) -> bytes:
     """What closes every page."""
-    return b'[%b],"links":%b,"numberReturned":%d}' % (b",".join(members), orjson.dumps(links), len(members))
+    known = b"" if matched is None else b'"numberMatched":%d,' % matched
+    return b'[%b],"links":%b,%b"numberReturned":%d}' % (b",".join(members), orjson.dumps(links), known, len(members))

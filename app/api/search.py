@@ -26,7 +26,7 @@ async def get_search(request: Request, context: ContextDep, search: QuerySearchD
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return answer(item_collection(context.base, page.items, links, search.fields), GEOJSON, context.watch)
+    return answer(item_collection(context.base, page, links, search.fields), GEOJSON, context.watch)
 
 
 @router.post("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_BODY)
@@ -37,7 +37,7 @@ async def post_search(context: PlainContextDep, posted: PostedSearchDep) -> Resp
     links: list[Link] = [link("self", url, GEOJSON), link("root", context.base + "/", JSON)]
     if page.next or page.previous:
         links += post_page_links(url, orjson.loads(posted.body or b"{}"), GEOJSON, tokens(posted.search, page))
-    return answer(item_collection(context.base, page.items, links, posted.search.fields), GEOJSON, context.watch)
+    return answer(item_collection(context.base, page, links, posted.search.fields), GEOJSON, context.watch)
 
 
 def tokens(search: Search | CollectionSearch, page: ItemPage | CollectionPage) -> dict[str, str | None]:

@@ -40,6 +40,11 @@ def matching(search: Search, joined: str = "") -> Fragment:
     )
 
 
+def count(search: Search, most: int) -> Fragment:
+    """How many items a search finds, or `most` if there are more."""
+    return sql("SELECT count(*) AS found FROM (SELECT 1 ", matching(search), limit(most), ") AS counted")
+
+
 def _has_some_in(area: tuple[bytes, ...] | None) -> Fragment | None:
     """Of a collection: its box. It names the collections to look in, as the index begins with them."""
     if area is None:
