@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -152,7 +152,7 @@ class Catalog:
         """Raises NotFound."""
         row = await self.database.fetch_one(sql.items.one(collection, item_id))
         if row is None:
-            raise NotFound(f"there is no item {item_id!r} in collection {collection!r}")
+            raise no_item(collection, item_id)
         (content,) = await self.database.decoded([row])
         return StoredItem(collection, item_id, content)
 
@@ -160,8 +160,8 @@ class Catalog:
         """Raises NotFound."""
         row = await self.database.fetch_one(sql.collections.one(collection))
         if row is None:
-            raise _no_collection(collection)
-        return _stored_collection(row)
+            raise no_collection(collection)
+        return stored_collection(row)
 
     async def collections(self, search: CollectionSearch, watch: Stopwatch) -> CollectionPage:
         """One page, in the order of the ids where no other is asked for."""
@@ -174,11 +174,11 @@ class Catalog:
         after, before = _neighbours(search.seek, kept, more=len(rows) > limit)
         nothing = 0 if search.seek is None else None
         matched = rows[0]["matched"] if rows else nothing
-        return CollectionPage([_stored_collection(row) for row in kept], after, before, matched)
+        return CollectionPage([stored_collection(row) for row in kept], after, before, matched)
 
     async def _demand(self, collection: str) -> None:
         if await self.database.fetch_one(sql.collections.exists(collection)) is None:
-            raise _no_collection(collection)
+            raise no_collection(collection)
 
     async def statistics(self) -> dict[str, Statistic]:
         """What the properties of all items hold, by name: the union of the collections."""
@@ -189,7 +189,7 @@ class Catalog:
         """What the properties of a collection's items hold, by name. Raises NotFound."""
         rows = await self.database.fetch(sql.queryables.of_collection(collection))
         if not rows and await self.database.fetch_one(sql.collections.exists(collection)) is None:
-            raise _no_collection(collection)
+            raise no_collection(collection)
         return {row["name"]: _statistic(row) for row in rows}
 
     async def _check_names(self, search: Search, collection: str | None) -> None:
@@ -238,7 +238,7 @@ def _aggregated(asked: Aggregate, rows: Sequence[Record]) -> list[dict[str, Any]
     return buckets.aggregated(asked, total, bounds, counted)
 
 
-def _stored_collection(row: Record) -> StoredCollection:
+def stored_collection(row: Record | Mapping[str, Any]) -> StoredCollection:
     box = None if row["west"] is None else (row["west"], row["south"], row["east"], row["north"])
     served = extent.of_items(row["extent"], box, row["first_start"], row["last_end"])
     return StoredCollection(row["id"], row["content"], served)
@@ -264,5 +264,9 @@ def _bound(decimal: Decimal | None, outermost: Callable[..., float], doubles: bo
     return outermost(int(decimal), double) if doubles and math.isfinite(double) else int(decimal)
 
 
-def _no_collection(collection: str) -> NotFound:
+def no_collection(collection: str) -> NotFound:
     return NotFound(f"there is no collection {collection!r}")
+
+
+def no_item(collection: str, item_id: str) -> NotFound:
+    return NotFound(f"there is no item {item_id!r} in collection {collection!r}")

@@ -43,6 +43,7 @@ from app.demo import rasters
 from app.errors import SetupError, UpesiError
 from app.settings import Settings
 from app.sql.loading import Mode
+from app.stac.validation import Rules
 
 app = typer.Typer(
     help="Upesi serves STAC catalogues from PostGIS.",
@@ -123,8 +124,10 @@ def load(
     named = [Source(location, form) for location in sources]
     for source in named:
         source.check()
-    with _ready_database(Settings()) as url:
-        report, stopped = asyncio.run(_load_sources(url, named, mode, on_error))
+    settings = Settings()
+    rules = Rules.of(settings)
+    with _ready_database(settings) as url:
+        report, stopped = asyncio.run(_load_sources(url, named, mode, on_error, rules))
     _summarise(report, stopped)
     if report.refused:
         raise typer.Exit(1)
@@ -272,10 +275,12 @@ def _serve(url: str, host: str, port: int, workers: int) -> None:
     )
 
 
-async def _load_sources(url: str, sources: list[Source], mode: Mode, on_error: OnError) -> tuple[Report, bool]:
+async def _load_sources(
+    url: str, sources: list[Source], mode: Mode, on_error: OnError, rules: Rules
+) -> tuple[Report, bool]:
     """The report, and whether a refusal stopped the load."""
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
-        loader = Loader(database, mode, on_error, _print_refusal)
+        loader = Loader(database, mode, on_error, _print_refusal, rules)
         stopped = False
         several = len(sources) > 1
         with _progress(loader.report) as progress, Web() as web:

@@ -2,18 +2,40 @@
 
 UpesiError
 ├── InvalidRequest      400  the request is wrong; `parameter` names the part at fault
+│   └── InvalidBody     400  a document is wrong; `faults` name all its places
 ├── NotFound            404  no such collection, item or page
-├── Conflict            409  it exists already
+├── Conflict            409  it exists already, or it is still needed
+│   └── Dangling        409  the collection was deleted in the meantime
+├── PreconditionFailed  412  If-Match names another state than the stored one
 ├── TooLarge            413  the body is larger than the service accepts
+├── UnsupportedType     415  the body has a content type that is not read here
+├── PreconditionMissing 428  the service asks for If-Match
 ├── Unavailable         503  the database cannot be reached, or refuses new work
 └── TimedOut            504  the query ran into the time limit
 
-InvalidDocument and SetupError are for the command line: a document refused by a load, and a machine or
-database that is not ready. They never reach a client.
+InvalidDocument is a document that is refused, wherever it came from: a load tells its text, HTTP makes it an
+InvalidBody. SetupError is for the command line: a machine or database that is not ready.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at one place of a document: `path` is `properties.datetime` or `links.0.href`, empty for all."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    def below(self, place: str) -> "Fault":
+        """The same fault in a document that holds this one at `place`."""
+        return Fault(f"{place}.{self.path}" if self.path else place, self.message)
 
 
 class UpesiError(Exception):
@@ -33,6 +55,14 @@ class InvalidRequest(UpesiError):
     code = "InvalidParameterValue"
 
 
+class InvalidBody(InvalidRequest):
+    code = "InvalidDocument"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(described(faults), "body")
+        self.faults = faults
+
+
 class NotFound(UpesiError):
     status = HTTPStatus.NOT_FOUND
     code = "NotFound"
@@ -43,9 +73,28 @@ class Conflict(UpesiError):
     code = "Conflict"
 
 
+class Dangling(Conflict):
+    """A row refers to another that is gone."""
+
+
+class PreconditionFailed(UpesiError):
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "PreconditionFailed"
+
+
 class TooLarge(UpesiError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "TooLarge"
+
+
+class UnsupportedType(UpesiError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "UnsupportedMediaType"
+
+
+class PreconditionMissing(UpesiError):
+    status = HTTPStatus.PRECONDITION_REQUIRED
+    code = "PreconditionRequired"
 
 
 class Unavailable(UpesiError):
@@ -59,13 +108,34 @@ class TimedOut(UpesiError):
 
 
 class InvalidDocument(Exception):
-    """A STAC document that is not stored; the text says what is wrong and where in the document."""
+    """A STAC document that is not stored; the text says what is wrong and where in the document, on one line."""
+
+    def __init__(self, *faults: Fault | str) -> None:
+        self.faults = tuple(Fault("", fault) if isinstance(fault, str) else fault for fault in faults)
+        super().__init__(described(self.faults))
 
 
 class SetupError(Exception):
     """The machine or the database is not ready; the text says what to do."""
 
 
-def body(code: str, description: str, parameter: str | None = None) -> dict[str, str]:
-    """The one JSON shape of an error: an OGC API exception, with the parameter at fault where one is."""
-    return {"code": code, "description": description} | ({"parameter": parameter} if parameter else {})
+_TOLD = 20
+
+
+def described(faults: Sequence[Fault]) -> str:
+    """On one line, and not without end."""
+    told = "; ".join(str(fault) for fault in faults[:_TOLD])
+    return f"{told}; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else told
+
+
+def body(
+    code: str, description: str, parameter: str | None = None, faults: Sequence[Fault] = ()
+) -> dict[str, str | list[dict[str, str]]]:
+    """The one JSON shape of an error: an OGC API exception, with the parameter at fault and the places in a document
+    where there are such."""
+    error: dict[str, str | list[dict[str, str]]] = {"code": code, "description": description}
+    if parameter:
+        error["parameter"] = parameter
+    if faults:
+        error["faults"] = [{"path": fault.path, "message": fault.message} for fault in faults[:_TOLD]]
+    return error

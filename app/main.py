@@ -1,5 +1,6 @@
 """The composition root: the only module that imports every room."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -20,11 +21,17 @@ from app.api import (
     landing,
     queryables,
     search,
+    transactions,
 )
 from app.api.middleware import Compression, Methods, Paths
 from app.catalog import Catalog
 from app.errors import SetupError
 from app.settings import Settings
+from app.stac.validation import Rules
+from app.transactions import Transactions
+
+_CHANGES = ("PUT", "PATCH", "DELETE")
+_log = logging.getLogger("upesi")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -42,6 +49,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     for module in (landing, docs, collections, collection_members, items, queryables, functions, search, aggregations):
         app.router.routes.extend(module.router.routes)
+    if settings.writes != "off":
+        app.router.routes.extend([*transactions.items.routes, *transactions.collections.routes])
     app.router.routes.append(docs.assets)
     if settings.static_dir is not None:
         app.router.routes.append(Mount("/static", StaticFiles(directory=settings.static_dir)))
@@ -58,9 +67,9 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST", *(_CHANGES if settings.writes != "off" else ())],
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Location", "Server-Timing"],
+        expose_headers=["ETag", "Link", "Location", "Preference-Applied", "Server-Timing"],
     )
 
 
@@ -71,4 +80,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         raise SetupError("UPESI_DATABASE_URL is not set; `upesi serve` starts the embedded cluster where it is not")
     async with Catalog.opened(settings, settings.database_url) as catalog:
         app.state.catalog = catalog
+        if settings.writes == "open":
+            _log.warning("UPESI_WRITES=open: whoever reaches this service can change and delete what it serves")
+            app.state.transactions = Transactions.of(settings, catalog, Rules.of(settings))
         yield

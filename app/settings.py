@@ -2,10 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -76,3 +85,28 @@ class Settings(BaseSettings):
     static_dir: Annotated[
         Path | None, Field(description="Folder served at `/static`, with range requests, for local assets")
     ] = None
+    writes: Annotated[
+        Literal["off", "open"],
+        Field(description="Who may change the catalogue over HTTP: `off` is nobody, `open` is whoever reaches it"),
+    ] = "off"
+    require_if_match: Annotated[
+        bool, Field(description="Whether PUT, PATCH and DELETE without `If-Match` are answered with 428")
+    ] = False
+    keep_timestamps: Annotated[
+        bool, Field(description="Whether the service sets `created` and `updated` of what is written over HTTP")
+    ] = False
+    validation: Annotated[
+        Literal["off", "core", "extensions"],
+        Field(description="What a document must meet to be stored: its columns, STAC too, its extensions too"),
+    ] = "core"
+    schema_dir: Annotated[
+        Path | None,
+        Field(description="Folder of the JSON Schemas of extensions, each found by its `$id`", validate_default=True),
+    ] = None
+
+    @field_validator("schema_dir")
+    @classmethod
+    def _is_there_where_needed(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("validation") == "extensions" and (folder is None or not folder.is_dir()):
+            raise ValueError("UPESI_VALIDATION=extensions needs a folder with the schemas")
+        return folder

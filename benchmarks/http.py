@@ -116,7 +116,9 @@ def server(target: str, url: str, *options: str, **environment: str) -> Iterator
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", target, *options, "--port", str(port), "--workers", str(WORKERS)]
     quiet = ["--no-access-log", "--log-level", "warning", "--no-proxy-headers"]
-    process = subprocess.Popen([*command, *quiet], env={**os.environ, "UPESI_DATABASE_URL": url, **environment})
+    process = subprocess.Popen(
+        [*command, *quiet], env={**os.environ, "UPESI_DATABASE_URL": url, "UPESI_WRITES": "open", **environment}
+    )
     try:
         base = f"http://127.0.0.1:{port}"
         for _ in range(100):

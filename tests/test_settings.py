@@ -71,6 +71,11 @@ GIVEN = [
     ("cors_origins", "https://a.example", ("https://a.example",)),
     ("cors_origins", "https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     ("static_dir", "/files", Path("/files")),
+    ("writes", "open", "open"),
+    ("require_if_match", "true", True),
+    ("keep_timestamps", "true", True),
+    ("validation", "off", "off"),
+    ("schema_dir", "/schemas", Path("/schemas")),
 ]
 
 
@@ -108,6 +113,10 @@ def test_the_table_above_has_each_setting() -> None:
         ("root_path", "/"),
         ("root_path", "/stac/"),
         ("trust_proxy", "perhaps"),
+        ("writes", "token"),
+        ("require_if_match", "perhaps"),
+        ("keep_timestamps", "perhaps"),
+        ("validation", "strict"),
     ],
 )
 def test_bad_value_is_refused_under_its_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
@@ -115,6 +124,16 @@ def test_bad_value_is_refused_under_its_name(monkeypatch: pytest.MonkeyPatch, na
     with pytest.raises(ValidationError) as failure:
         Settings()
     assert [error["loc"] for error in failure.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize("folder", [None, "/nowhere"])
+def test_extensions_are_checked_with_a_folder_of_schemas(monkeypatch: pytest.MonkeyPatch, folder: str | None) -> None:
+    monkeypatch.setenv("UPESI_VALIDATION", "extensions")
+    if folder is not None:
+        monkeypatch.setenv("UPESI_SCHEMA_DIR", folder)
+    with pytest.raises(ValidationError, match="needs a folder with the schemas") as failure:
+        Settings()
+    assert [error["loc"] for error in failure.value.errors()] == [("schema_dir",)]
 
 
 def test_settings_are_frozen() -> None:

@@ -3,20 +3,24 @@
 Two dependencies a route at most: each one costs as much time as finding an item.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
 
-from app.api.links import base_url
+from app.api.links import GEOJSON, JSON, base_url
+from app.api.middleware import without_encoding
 from app.catalog import Catalog
-from app.errors import InvalidRequest, TooLarge
+from app.errors import InvalidRequest, PreconditionMissing, TooLarge, UnsupportedType
 from app.settings import Settings
 from app.stac.aggregation import AGGREGATE_PARAMETERS, Aggregate
 from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
 from app.stac.parameters import check_known
+from app.stac.patch import MERGE, OPERATIONS
 from app.stac.search import ITEMS_PARAMETERS, SEARCH_PARAMETERS, Search
 from app.stopwatch import Stopwatch
+from app.transactions import Tags, Transactions
 
 Asked = TypeVar("Asked", Search, CollectionSearch)
 
@@ -121,6 +125,68 @@ async def _body(request: Request) -> bytes:
     return bytes(chunks)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a request that writes has besides its path: its body, what state it is meant for, and what it asks back."""
+
+    transactions: Transactions
+    base: str
+    watch: Stopwatch
+    media_type: str
+    text: bytes
+    tags: Tags
+    wants_content: bool
+
+
+def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Callable[[Request], Awaitable[Change]]:
+    """A dependency that reads a body of one of the types, or none where no type is named."""
+
+    async def read(request: Request) -> Change:
+        _query(request, parameters)
+        context = await _context(request)
+        media_type = _media_type(request, media_types) if media_types else ""
+        tags = _tags(request, context.settings)
+        text = await _body(request) if media_types else b""
+        wants_content = "return=representation" in request.headers.get("prefer", "").replace(" ", "").lower()
+        context.watch.lap("parse")
+        state = request.app.state
+        return Change(state.transactions, context.base, context.watch, media_type, text, tags, wants_content)
+
+    return read
+
+
+def _media_type(request: Request, known: Sequence[str]) -> str:
+    """Raises UnsupportedType. A body of no named type is not guessed at: a browser sends such a one to other sites."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in known:
+        raise UnsupportedType(f"the body is {media_type or 'of no type'}, and is read as {' or '.join(known)}", "body")
+    return media_type
+
+
+def _tags(request: Request, settings: Settings) -> Tags:
+    """The states If-Match names (RFC 9110, 13.1.1: weak tags match none). Raises PreconditionMissing."""
+    header = request.headers.get("if-match")
+    if header is None:
+        if settings.require_if_match and request.method != "POST":
+            raise PreconditionMissing("a change has to name the ETag of what it changes, in If-Match", "If-Match")
+        return None
+    tags = [without_encoding(tag.strip()) for tag in header.split(",")]
+    return None if "*" in tags else frozenset(tag[1:-1] for tag in tags if tag[:1] == '"')
+
+
+async def _deletion_of_collection(request: Request) -> bool:
+    """Whether its items are to go too. Raises InvalidRequest."""
+    asked = _query(request, frozenset({"cascade"})).get("cascade", "false")
+    if asked not in ("true", "false"):
+        raise InvalidRequest(f"cascade: {asked!r} is neither true nor false", "cascade")
+    return asked == "true"
+
+
+DocumentDep = Annotated[Change, Depends(_change(JSON, GEOJSON))]
+PatchDep = Annotated[Change, Depends(_change(MERGE, OPERATIONS, JSON))]
+DeletionDep = Annotated[Change, Depends(_change())]
+CollectionDeletionDep = Annotated[Change, Depends(_change(parameters=frozenset({"cascade"})))]
+CascadeDep = Annotated[bool, Depends(_deletion_of_collection)]
 ContextDep = Annotated[Context, Depends(_context)]
 # The context of a route that takes no query parameters, which refuses any.
 PlainContextDep = Annotated[Context, Depends(_context_of_plain)]

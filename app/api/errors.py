@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 from app.api.middleware import allowed_methods
-from app.errors import UpesiError
+from app.errors import InvalidBody, UpesiError
 
 
 def register(app: FastAPI) -> None:
@@ -21,7 +21,8 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, UpesiError)
     # What is unavailable now may be there in a moment: say when to ask again.
     headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return JSONResponse(errors.body(error.code, error.description, error.parameter), error.status, headers)
+    faults = error.faults if isinstance(error, InvalidBody) else ()
+    return JSONResponse(errors.body(error.code, error.description, error.parameter, faults), error.status, headers)
 
 
 async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:

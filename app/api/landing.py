@@ -7,7 +7,7 @@ from app.api.dependencies import PlainContextDep
 from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, SORTABLES, link
 from app.api.openapi import CONFORMS, LANDING
 from app.api.responses import answer, json_answer
-from app.stac.conformance import CONFORMANCE
+from app.stac.conformance import advertised
 
 router = APIRouter(tags=["Core"])
 
@@ -22,7 +22,7 @@ async def get_landing(context: PlainContextDep) -> Response:
         "id": settings.catalog_id,
         "title": settings.catalog_title,
         "description": settings.catalog_description,
-        "conformsTo": list(CONFORMANCE.values()),
+        "conformsTo": advertised(settings.writes != "off"),
         "links": [
             link("self", root, JSON),
             link("root", root, JSON),
@@ -45,7 +45,7 @@ async def get_landing(context: PlainContextDep) -> Response:
 
 @router.get("/conformance", summary="What this service conforms to", responses=CONFORMS)
 async def get_conformance(context: PlainContextDep) -> Response:
-    return json_answer({"conformsTo": list(CONFORMANCE.values())}, context.watch)
+    return json_answer({"conformsTo": advertised(context.settings.writes != "off")}, context.watch)
 
 
 @router.get("/api", include_in_schema=False)

@@ -65,6 +65,10 @@ def collection_url(base: str, collection: str) -> str:
     return f"{base}/collections/{quote(collection, safe='')}"
 
 
+def item_url(base: str, collection: str, item_id: str) -> str:
+    return f"{collection_url(base, collection)}/items/{quote(item_id, safe='')}"
+
+
 def item_links(base: str, collection: str, item_id: str) -> bytes:
     """The links of an item that the server owns, as JSON objects joined by commas."""
     head, tail = _around_item(base, collection)

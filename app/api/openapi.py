@@ -15,8 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
 from app.api.links import GEOJSON, JSON, SCHEMA
+from app.stac.patch import MERGE, OPERATIONS
 
 Responses = dict[int | str, dict[str, Any]]
+
+
+class FaultBody(BaseModel):
+    """One place of a document that is wrong."""
+
+    path: str
+    message: str
 
 
 class ErrorBody(BaseModel):
@@ -25,6 +33,16 @@ class ErrorBody(BaseModel):
     code: str
     description: str
     parameter: str | None = None
+    faults: list[FaultBody] | None = None
+
+
+class Batch(BaseModel):
+    """What became of the items of a batch."""
+
+    received: int
+    created: int
+    replaced: int
+    unchanged: int
 
 
 class JsonSchema(BaseModel):
@@ -88,11 +106,18 @@ class AggregationCollection(BaseModel):
 
 
 def _answers(model: type[BaseModel], media_type: str, *statuses: HTTPStatus) -> Responses:
-    errors: Responses = {int(status): {"model": ErrorBody, "description": status.phrase} for status in statuses}
+    return {200: _content(model, media_type, "OK")} | _errors(*statuses)
+
+
+def _content(model: type[BaseModel], media_type: str, description: str) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    ok = {"description": "OK", "content": {media_type: {"schema": schema}}}
     # `model` makes FastAPI collect the schema; the media type it would list it under is replaced in `document`.
-    return {200: ok | {"model": model, "x-media-type": media_type}} | errors
+    content = {media_type: {"schema": schema}}
+    return {"description": description, "content": content, "model": model, "x-media-type": media_type}
+
+
+def _errors(*statuses: HTTPStatus) -> Responses:
+    return {int(status): {"model": ErrorBody, "description": status.phrase} for status in statuses}
 
 
 _BAD, _MISSING, _SLOW, _DOWN = (
@@ -111,7 +136,76 @@ MEMBERS = _answers(JsonSchema, SCHEMA, _BAD)
 QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
 AGGREGATION_COLLECTION = _answers(AggregationCollection, JSON, _BAD, _SLOW, _DOWN)
 COLLECTION_AGGREGATIONS = _answers(AggregationCollection, JSON, _BAD, _MISSING, _SLOW, _DOWN)
+_REFUSED = (
+    _BAD,
+    _MISSING,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    _SLOW,
+    _DOWN,
+)
+_STALE = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED)
+_DONE: Responses = {204: {"description": "Done"}}
+CREATED_ITEM = {201: _content(Item, GEOJSON, "Created")} | _errors(*_REFUSED)
+CREATED_COLLECTION = {201: _content(Collection, JSON, "Created")} | _errors(*_REFUSED)
+BATCH = {200: _content(Batch, JSON, "Done")} | _errors(*_REFUSED)
+CHANGED_ITEM = _DONE | {200: _content(Item, GEOJSON, "Done, with the content")} | _errors(*_REFUSED, *_STALE)
+CHANGED_COLLECTION = _DONE | {200: _content(Collection, JSON, "Done, with the content")} | _errors(*_REFUSED, *_STALE)
+DELETED = _DONE | _errors(*_REFUSED, *_STALE)
 ITEM_COLLECTION = _answers(ItemCollection, GEOJSON, _BAD, _MISSING, _SLOW, _DOWN)
+
+
+def _body(*schemas: dict[str, Any], media_types: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
+    schema = schemas[0] if len(schemas) == 1 else {"oneOf": list(schemas)}
+    content = {media_type: {"schema": schema} for media_type in media_types}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _named(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+_HEADER = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}}
+IF_MATCH: dict[str, Any] = {"parameters": [_HEADER | {"description": "The ETag of the state the change is meant for."}]}
+CASCADE: dict[str, Any] = {
+    "parameters": [
+        *IF_MATCH["parameters"],
+        {
+            "name": "cascade",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "boolean", "default": False},
+            "description": "Whether the items of the collection are deleted too.",
+        },
+    ]
+}
+_OBJECT = {"type": "object"}
+ITEMS_BODY = _body(_named(Item), _named(ItemCollection), media_types=(JSON, GEOJSON))
+ITEM_BODY = _body(_named(Item), media_types=(JSON, GEOJSON)) | IF_MATCH
+COLLECTIONS_BODY = _body(_named(Collection), _named(Collections))
+COLLECTION_BODY = _body(_named(Collection)) | IF_MATCH
+BULK_BODY = _body(
+    {
+        "type": "object",
+        "required": ["items"],
+        "properties": {
+            "items": {"type": "object", "additionalProperties": _named(Item)},
+            "method": {"type": "string", "enum": ["insert", "upsert"], "default": "insert"},
+        },
+    }
+)
+PATCH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            MERGE: {"schema": _OBJECT},
+            OPERATIONS: {"schema": {"type": "array", "items": _OBJECT}},
+            JSON: {"schema": _OBJECT},
+        },
+    },
+    **IF_MATCH,
+}
 
 
 @lru_cache(maxsize=64)
@@ -128,13 +222,14 @@ def document(app: FastAPI, base: str) -> bytes:
     for path in described["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
-            _name_media_type(operation["responses"]["200"])
+            for response in operation["responses"].values():
+                _name_media_type(response)
     return orjson.dumps(_as_30(described))
 
 
 def _name_media_type(response: dict[str, Any]) -> None:
-    media_type = response.pop("x-media-type")
-    response["content"] = {media_type: response["content"][media_type]}
+    if media_type := response.pop("x-media-type", None):
+        response["content"] = {media_type: response["content"][media_type]}
 
 
 def _as_30(node: Any) -> Any:

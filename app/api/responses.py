@@ -1,6 +1,5 @@
 """Answers: bytes that are ready, with their media type, their timing, and their ETag where they have one."""
 
-from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -28,7 +27,7 @@ def json_answer(document: Any, watch: Stopwatch, media_type: str = JSON) -> Resp
 
 def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatch, content: bytes) -> Response:
     """The body with an ETag of the stored content, or 304 for a client that has it (RFC 9110, 13.1.2)."""
-    etag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
+    etag = entity_tag(content)
     for known in request.headers.get("if-none-match", "").split(","):
         tag = known.strip().removeprefix("W/")
         if tag == "*" or without_encoding(tag) == etag:
@@ -37,6 +36,10 @@ def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatc
             headers = {"ETag": etag if tag == "*" else tag, "Vary": "Accept-Encoding", "Server-Timing": watch.header()}
             return Response(status_code=304, headers=headers)
     return answer(body, media_type, watch, etag)
+
+
+def entity_tag(content: bytes) -> str:
+    return f'"{documents.tag(content)}"'
 
 
 def item_body(base: str, item: StoredItem) -> bytes:

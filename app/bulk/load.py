@@ -1,20 +1,18 @@
 """From documents to rows: checked, compressed, and stored a batch at a time, whole or not at all."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from app import sql
 from app.bulk.readers import Entry
-from app.database import content as contents
-from app.database.content import Encoder
 from app.database.pool import Database, Transaction
 from app.errors import InvalidDocument
 from app.sql.loading import Mode
 from app.stac.collection import CheckedCollection, check_collection
 from app.stac.item import CheckedItem, check_item
-from app.stac.statistics import Statistic, of_properties
+from app.stac.validation import CORE, Rules
+from app.writer import Writer
 
 OnError = Literal["stop", "skip"]
 
@@ -47,12 +45,6 @@ class _Batch:
     def full(self) -> bool:
         return len(self.items) >= _BATCH_ITEMS or self.size >= _BATCH_BYTES
 
-    def of_collections(self) -> dict[str, list[CheckedItem]]:
-        grouped = defaultdict(list)
-        for _, item in self.items.values():
-            grouped[item.collection].append(item)
-        return grouped
-
 
 class Loader:
     """Stores documents, and tells `refuse` of each one that it does not store where it was and why."""
@@ -63,12 +55,14 @@ class Loader:
         mode: Mode,
         on_error: OnError,
         refuse: Callable[[str, str], None],
+        rules: Rules = CORE,
     ) -> None:
         self._database = database
+        self._writer = Writer(database)
         self._mode = mode
         self._on_error = on_error
         self._tell_refused = refuse
-        self._encoders: dict[int, tuple[int | None, Encoder]] = {}
+        self._rules = rules
         self._batch = _Batch()
         self.report = Report()
 
@@ -91,11 +85,11 @@ class Loader:
             raise InvalidDocument(entry.fault)
         match entry.document:
             case {"type": "Feature"}:
-                self._take_item(entry.place, check_item(entry.document))
+                self._take_item(entry.place, check_item(entry.document, self._rules))
             case {"type": "Collection"}:
                 # Items in front of it do not wait for it, and those behind it find it.
                 await self._store()
-                await self._store_collection(check_collection(entry.document))
+                await self._store_collection(check_collection(entry.document, self._rules))
             case _:
                 raise InvalidDocument("is neither an Item (type Feature) nor a Collection")
 
@@ -124,21 +118,14 @@ class Loader:
             return
         async with self._database.transaction() as transaction:
             keys = await self._keys(transaction, batch)
-            encoders = self._encoders | await self._new_encoders(transaction, batch, keys)
-            await transaction.execute(sql.loading.stage())
-            rows = [_row(item, keys, encoders) for _, item in batch.items.values()]
-            await transaction.copy(sql.loading.STAGING, sql.loading.COLUMNS, rows)
-            stored = await transaction.fetch(sql.loading.store_staged(self._mode))
+            stored = await self._writer.put(transaction, [item for _, item in batch.items.values()], keys, self._mode)
             written = {(row["collection"], row["id"]) for row in stored}
-            await transaction.execute(sql.queryables.widen(_statistics(batch, keys, written)))
             left = [
                 (place, item) for place, item in batch.items.values() if (keys[item.collection], item.id) not in written
             ]
             if self._mode == "insert":
                 for place, item in left:
                     self._refuse(place, _exists(item))
-        # Only now: a dictionary of a transaction that failed is not there to compress with.
-        self._encoders = encoders
         new = sum(row["new"] for row in stored)
         self.report.items += new
         self.report.replaced += len(stored) - new
@@ -153,58 +140,6 @@ class Loader:
                 del batch.items[key]
                 self._refuse(place, f"collection {item.collection!r} does not exist: load it first")
         return keys
-
-    async def _new_encoders(
-        self, transaction: Transaction, batch: _Batch, keys: dict[str, int]
-    ) -> dict[int, tuple[int | None, Encoder]]:
-        """Encoders of collections met for the first time; the first batch large enough trains a dictionary."""
-        found = {}
-        grouped = batch.of_collections()
-        wanted = [
-            keys[collection] for collection in grouped if self._encoders.get(keys[collection], (None,))[0] is None
-        ]
-        for row in await transaction.fetch(sql.loading.newest_dictionaries(wanted)) if wanted else ():
-            found[row["collection"]] = (row["key"], Encoder(row["content"]))
-        for collection, items in grouped.items():
-            key = keys[collection]
-            if key in wanted and key not in found:
-                found[key] = await self._trained(transaction, key, items)
-        return found
-
-    async def _trained(
-        self, transaction: Transaction, collection: int, items: list[CheckedItem]
-    ) -> tuple[int | None, Encoder]:
-        dictionary = contents.train([item.content for item in items])
-        if dictionary is None:
-            return None, Encoder()
-        (row,) = await transaction.fetch(sql.loading.add_dictionary(collection, dictionary))
-        return row["key"], Encoder(dictionary)
-
-
-def _statistics(batch: _Batch, keys: dict[str, int], written: set[tuple[int, str]]) -> dict[int, dict[str, Statistic]]:
-    """Of the items that were written."""
-    return {
-        keys[collection]: of_properties([item.properties for item in items if (keys[collection], item.id) in written])
-        for collection, items in batch.of_collections().items()
-    }
-
-
-def _row(
-    item: CheckedItem, keys: dict[str, int], encoders: dict[int, tuple[int | None, Encoder]]
-) -> tuple[object, ...]:
-    key = keys[item.collection]
-    dictionary, encoder = encoders[key]
-    return (
-        item.id,
-        key,
-        item.geometry,
-        item.instant,
-        item.start,
-        item.end,
-        item.properties,
-        encoder.encode(item.content),
-        dictionary,
-    )
 
 
 def _exists(item: CheckedItem) -> str:

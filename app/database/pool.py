@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from app.database.content import Decoder
 from app.database.fragment import Fragment, Parameter, sql
-from app.errors import TimedOut, Unavailable
+from app.errors import Dangling, TimedOut, Unavailable
 
 # The plans of our statements do not depend on their values (tests/sql/test_plans.py), and making a plan costs more than
 # running it: without this PostgreSQL plans each search anew.
@@ -46,6 +46,12 @@ def _translated() -> Iterator[None]:
         yield
     except (TimeoutError, asyncpg.QueryCanceledError):
         raise TimedOut("the query took longer than this service allows: narrow it down") from None
+    except asyncpg.ForeignKeyViolationError as error:
+        raise Dangling("the collection was deleted in the meantime") from error
+    except asyncpg.DeadlockDetectedError as error:
+        raise Unavailable("another change stood in the way of this one: ask again") from error
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        raise Unavailable("the database takes no changes now") from error
     except (
         OSError,
         asyncpg.PostgresConnectionError,
@@ -114,20 +120,23 @@ class Database:
             async with self.pool.acquire() as connection, connection.transaction():
                 yield Transaction(connection)
 
-    async def load_dictionaries(self, keys: set[int | None]) -> None:
-        """Dictionaries never change, so each is read once in the life of a process."""
+    async def load_dictionaries(self, keys: set[int | None], transaction: "Transaction | None" = None) -> None:
+        """Dictionaries never change, so each is read once in the life of a process.
+
+        Who holds a connection passes its transaction: waiting for a second one, all who have one would wait for ever.
+        """
         missing = [key for key in keys if key not in self._decoders]
         if missing:
-            rows = await self.fetch(
+            rows = await (transaction or self).fetch(
                 sql("SELECT key, content FROM dictionaries WHERE key = ANY(", Parameter(missing, "int[]"), ")")
             )
             self._decoders.update((row["key"], Decoder(row["content"])) for row in rows)
 
-    async def decoded(self, rows: Sequence[Record]) -> list[bytes]:
+    async def decoded(self, rows: Sequence[Record], transaction: "Transaction | None" = None) -> list[bytes]:
         """The contents of rows that have `content` and `dictionary`."""
         keys = {row["dictionary"] for row in rows}
         if not keys <= self._decoders.keys():
-            await self.load_dictionaries(keys)
+            await self.load_dictionaries(keys, transaction)
         decoders = self._decoders
         return [decoders[row["dictionary"]].decode(row["content"]) for row in rows]
 
@@ -145,9 +154,6 @@ class Transaction:
     async def fetch(self, query: Fragment) -> list[Record]:
         text, values = query.render()
         return await self.connection.fetch(text, *values)
-
-    async def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-        await self.connection.copy_records_to_table(table, columns=columns, records=rows)
 
 
 async def _close(pool: asyncpg.Pool) -> None:

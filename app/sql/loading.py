@@ -1,26 +1,31 @@
-"""Statements that write batches: COPY into a staging table, then one statement that puts it in place."""
+"""Statements that put items and collections in place, one or many at a time."""
 
+from collections.abc import Sequence
 from typing import Literal
 
-from app.database.fragment import Fragment, Parameter, sql
+from app.database.fragment import Fragment, Parameter, join, sql
+from app.sql import queryables
+from app.sql.queryables import Statistics
 from app.stac.collection import CheckedCollection
 from app.stac.extent import Times
 
 Mode = Literal["insert", "upsert"]
 
-STAGING = "staged_items"
-COLUMNS = (
-    "id",
-    "collection",
-    "geometry",
-    "datetime",
-    "start_datetime",
-    "end_datetime",
-    "properties",
-    "content",
-    "dictionary",
-)
+# What is written of an item, with the type of each column.
+COLUMNS = {
+    "id": "text",
+    "collection": "int",
+    "geometry": "geometry",
+    "datetime": "timestamptz",
+    "start_datetime": "timestamptz",
+    "end_datetime": "timestamptz",
+    "properties": "jsonb",
+    "content": "bytea",
+    "dictionary": "int",
+}
 _COLUMNS = ", ".join(COLUMNS)
+
+Row = tuple[object, ...]
 
 
 def keys(collections: list[str]) -> Fragment:
@@ -32,11 +37,14 @@ def keys(collections: list[str]) -> Fragment:
     )
 
 
-def newest_dictionaries(collections: list[int]) -> Fragment:
+def newest_dictionaries(collections: list[str]) -> Fragment:
+    """Of each of the collections that exist; NULL where it has none."""
     return sql(
-        "SELECT DISTINCT ON (collection) collection, key, content FROM dictionaries WHERE collection = ANY(",
-        Parameter(collections, "int[]"),
-        ") ORDER BY collection, key DESC",
+        "SELECT c.id, c.key, d.key AS dictionary, d.content FROM collections c LEFT JOIN LATERAL (",
+        "SELECT key, content FROM dictionaries WHERE collection = c.key ORDER BY key DESC LIMIT 1) AS d ON TRUE",
+        " WHERE c.id = ANY(",
+        Parameter(collections, "text[]"),
+        ")",
     )
 
 
@@ -50,28 +58,37 @@ def add_dictionary(collection: int, content: bytes) -> Fragment:
     )
 
 
-def stage() -> Fragment:
-    return sql("CREATE TEMP TABLE staged_items ON COMMIT DROP AS SELECT ", _COLUMNS, " FROM items WITH NO DATA")
+def store(rows: Sequence[Row], mode: Mode, statistics: Statistics) -> Fragment:
+    """Put items in place and widen the extents and the queryables of their collections, in one statement.
 
-
-def store_staged(mode: Mode) -> Fragment:
-    """Put the staged items in place and widen the extents of their collections.
-
-    Returns the collection's key, the id and whether it is new, of each item that was written: an item that is there
-    already is left as it is when inserting, and when it is the same. Rows are locked in one order everywhere (items
-    by id, then collections by key), so that writers cannot wait for each other in a circle; and a collection is
-    locked only when its extent grows.
+    Returns the collection's key, the id, whether it is new, and the newest dictionary of the collection, for each item
+    that was written: an item that is there already is left as it is when inserting, and when it is the same. Rows are
+    locked in one order everywhere (items by id, then collections by key, then queryables), so that writers cannot wait
+    for each other in a circle; and a collection is locked only when its extent grows.
     """
+    columns = zip(*rows, strict=True)
+    given = join(
+        ", ",
+        (sql(Parameter(list(column), f"{type_}[]")) for column, type_ in zip(columns, COLUMNS.values(), strict=True)),
+    )
     return sql(
         "WITH stored AS (INSERT INTO items (",
         _COLUMNS,
         ") SELECT ",
         _COLUMNS,
-        " FROM staged_items ORDER BY id, collection ON CONFLICT (id, collection) ",
+        " FROM unnest(",
+        given,
+        ") AS given (",
+        _COLUMNS,
+        ") ORDER BY id, collection ON CONFLICT (id, collection) ",
         _UPDATE if mode == "upsert" else "DO NOTHING",
         " RETURNING id, collection, geometry, datetime, start_datetime, end_datetime, (xmax = 0) AS new), ",
         _WIDENED,
-        " SELECT id, collection, new FROM stored",
+        ", described AS (",
+        queryables.widen(statistics, behind="widened"),
+        ") SELECT s.collection, s.id, s.new, d.newest FROM stored s JOIN (SELECT g.collection,"
+        " (SELECT max(key) FROM dictionaries WHERE collection = g.collection) AS newest FROM grown g) AS d"
+        " USING (collection)",
     )
 
 
@@ -105,7 +122,7 @@ _WIDENED = """grown AS (
             last_end = greatest(c.last_end, l.last_end),
             lead = greatest(c.lead, l.lead),
             lag = greatest(c.lag, l.lag)
-        FROM locked l WHERE l.collection = c.key
+        FROM locked l WHERE l.collection = c.key RETURNING c.key
     )"""
 
 

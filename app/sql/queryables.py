@@ -6,9 +6,12 @@ from app.database.fragment import Fragment, Parameter, sql
 from app.stac import document as documents
 from app.stac.statistics import TEXTS_AT_MOST, Statistic, Type
 
+Statistics = Mapping[int, Mapping[str, Statistic]]
 
-def widen(statistics: Mapping[int, Mapping[str, Statistic]]) -> Fragment:
-    """Make what is known of the collections, by their keys, hold for more items.
+
+def widen(statistics: Statistics, behind: str) -> Fragment:
+    """Make what is known of the collections, by their keys, hold for more items: a part of the statement that writes
+    them, behind the part of that name.
 
     A row is locked only if it grows, and rows are locked in one order, behind the items and the collections.
     """
@@ -18,6 +21,9 @@ def widen(statistics: Mapping[int, Mapping[str, Statistic]]) -> Fragment:
         Parameter(documents.dump(list(_rows(statistics))), "jsonb"),
         ") AS found (collection int, name text, types int, members int, minimum numeric, maximum numeric, texts jsonb)",
         _GROWING,
+        " AND (SELECT count(*) FROM ",
+        behind,
+        ") >= 0",
         " ORDER BY found.collection, found.name",
         _GROWN,
         "CASE WHEN count(*) <= ",
@@ -27,7 +33,7 @@ def widen(statistics: Mapping[int, Mapping[str, Statistic]]) -> Fragment:
     )
 
 
-def _rows(statistics: Mapping[int, Mapping[str, Statistic]]) -> Iterable[dict[str, object]]:
+def _rows(statistics: Statistics) -> Iterable[dict[str, object]]:
     for collection, properties in statistics.items():
         for name, each in properties.items():
             yield {
@@ -43,11 +49,11 @@ def _rows(statistics: Mapping[int, Mapping[str, Statistic]]) -> Iterable[dict[st
 
 
 _GROWING = """ LEFT JOIN queryables known ON known.collection = found.collection AND known.name = found.name
-    WHERE known.name IS NULL
+    WHERE (known.name IS NULL
         OR known.types | found.types <> known.types OR known.members | found.members <> known.members
         OR least(known.minimum, found.minimum) IS DISTINCT FROM known.minimum
         OR greatest(known.maximum, found.maximum) IS DISTINCT FROM known.maximum
-        OR known.texts IS NOT NULL AND (known.texts @> found.texts) IS NOT TRUE"""
+        OR known.texts IS NOT NULL AND (known.texts @> found.texts) IS NOT TRUE)"""
 _GROWN = """ ON CONFLICT (collection, name) DO UPDATE SET
     types = q.types | EXCLUDED.types,
     members = q.members | EXCLUDED.members,

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from stac_pydantic import Collection
 
-from app.errors import InvalidDocument
+from app.errors import Fault, InvalidDocument
 from app.stac import document as documents
 from app.stac import extent
 from app.stac.extent import Times
-from app.stac.item import check_identity, searchable
+from app.stac.item import of_identity, searchable
+from app.stac.validation import CORE, Rules, of_model, refuse
 
 # Written by the server. `item` and `child` lead into the static catalogue a collection came from: here `items` does.
 _OF_STAC = {"self", "root", "parent", "items", "item", "child", "aggregate", "aggregations"}
@@ -34,13 +34,18 @@ class CheckedCollection:
     times: tuple[Times, ...]
 
 
-def check_collection(document: Any) -> CheckedCollection:
-    """STAC Collection 1.0 and 1.1. Raises InvalidDocument with what is wrong and where."""
-    try:
-        Collection.model_validate(_with_overall_box(document))
-    except ValidationError as error:
-        raise InvalidDocument(documents.first_fault(error)) from None
-    check_identity(document)
+def check_collection(document: Any, rules: Rules = CORE) -> CheckedCollection:
+    """STAC Collection 1.0 and 1.1, as strictly as `rules` say. Raises InvalidDocument with all that is wrong."""
+    if not isinstance(document, dict):
+        raise InvalidDocument("is not a JSON object")
+    of_stac = of_model(Collection, _with_overall_box(document)) if rules.core else []
+    faults = of_identity(document, "Collection", rules)
+    match document.get("extent"):
+        case {"spatial": dict(), "temporal": dict()}:
+            pass
+        case _:
+            faults.append(Fault("extent", "is not an object with `spatial` and `temporal`"))
+    refuse(of_stac, faults, rules.of_extensions(document))
     return CheckedCollection(
         id=document["id"],
         content=documents.dump_with_links_last(document, OWNED_LINKS, apart="extent"),

@@ -40,3 +40,11 @@ CONFORMANCE: dict[str, str] = {
     "OGC API Features OpenAPI 3.0": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "OGC API Features GeoJSON": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 }
+WRITES: dict[str, str] = {
+    "STAC API Transaction": "https://api.stacspec.org/v1.0.0/ogcapi-features/extensions/transaction",
+    "STAC API Collection Transaction": "https://api.stacspec.org/v1.0.0/collections/extensions/transaction",
+}
+
+
+def advertised(writes: bool) -> list[str]:
+    return [*CONFORMANCE.values(), *(WRITES.values() if writes else ())]

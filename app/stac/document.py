@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Set
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
-from app.errors import InvalidDocument
+from app.errors import Fault, InvalidDocument
 
 # orjson writes a float of 1e16 and more with an exponent, and reads whole numbers beyond 64 bits as such floats.
 _WIDE_NUMBER = re.compile(rb"\d[eE]\+?\d")
@@ -31,10 +32,13 @@ def exact(text: bytes, document: Any) -> Any:
 
 
 def dump(document: Any) -> bytes:
-    """Compact UTF-8 JSON."""
+    """Compact UTF-8 JSON. Raises InvalidDocument for a document that `parse` would not read."""
     try:
         return orjson.dumps(document)
-    except TypeError:  # a whole number beyond 64 bits
+    except TypeError as error:
+        if "Recursion" in str(error):
+            raise InvalidDocument("is nested too deep") from None
+        # a whole number beyond 64 bits
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -43,8 +47,20 @@ def dump_with_links_last(document: dict[str, Any], owned: Set[str], apart: str |
 
     `owned` names the relations the server writes itself; `apart` a member that is stored elsewhere.
     """
-    kept = [link for link in document["links"] if link["rel"] not in owned]
-    return dump({name: value for name, value in document.items() if name not in ("links", apart)} | {"links": kept})
+    document = without_links(document, owned)
+    links = document["links"]
+    return dump({name: value for name, value in document.items() if name not in ("links", apart)} | {"links": links})
+
+
+def without_links(document: dict[str, Any], owned: Set[str]) -> dict[str, Any]:
+    """The document with the links of the other relations alone."""
+    links = document.get("links")
+    kept = [link for link in links if not _is_of(link, owned)] if isinstance(links, list) else []
+    return document | {"links": kept}
+
+
+def _is_of(link: Any, relations: Set[str]) -> bool:
+    return isinstance(link, dict) and isinstance(link.get("rel"), str) and link["rel"] in relations
 
 
 def splice(text: bytes, links: bytes, more: bytes = b"") -> bytes:
@@ -52,12 +68,23 @@ def splice(text: bytes, links: bytes, more: bytes = b"") -> bytes:
     return text[:-2] + (b"" if text[-3:-2] == b"[" else b",") + links + b"]" + more + b"}"
 
 
-def first_fault(error: ValidationError) -> str:
-    """One line: where in the document, and what."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    path = ".".join(str(step) for step in fault["loc"] if not _is_type(step))
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return f"{path}: {message}" if path else message
+def faults(error: ValidationError) -> list[Fault]:
+    """Where in the document, and what. Of the branches of a union the first one alone says what is wrong."""
+    found = []
+    branches: dict[tuple[int | str, ...], int | str] = {}
+    for fault in error.errors(include_url=False, include_input=False):
+        steps = fault["loc"]
+        depth = next((number for number, step in enumerate(steps) if _is_type(step)), None)
+        if depth is not None and branches.setdefault(steps[:depth], steps[depth]) != steps[depth]:
+            continue
+        path = ".".join(str(step) for step in steps if not _is_type(step))
+        found.append(Fault(path, fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")))
+    return found
+
+
+def tag(content: bytes) -> str:
+    """What tells one state of a document from another: the ETag it is served with, without quotes."""
+    return blake2b(content, digest_size=12).hexdigest()
 
 
 def _is_type(step: object) -> bool:

@@ -16,6 +16,9 @@ from shapely.geometry.base import BaseGeometry
 _SRID = 4326
 _CROSSING_AT_MOST = 100
 _COLLECTION_AT_MOST = 500
+# Degrees: what projecting a footprint leaves behind, and what writing a box with few digits does.
+_NOISE, _ROUNDING, _MARGIN = 1e-6, 0.01, 0.1
+_BEYOND = "goes beyond longitude ±180 or latitude ±90"
 _GEOMETRY: TypeAdapter[Any] = TypeAdapter(Geometry)
 
 
@@ -24,7 +27,53 @@ def geometry_ewkb(geometry: object) -> bytes:
 
     Raises ValueError that says what is wrong and where in the geometry.
     """
-    return to_ewkb(_repaired(_parsed(geometry)))
+    return stored_ewkb(read_geometry(geometry))
+
+
+def stored_ewkb(shape: BaseGeometry) -> bytes:
+    return to_ewkb(_repaired(shape))
+
+
+def misplaced(shape: BaseGeometry) -> str | None:
+    """What is wrong with where a geometry is.
+
+    Latitudes end at ±90. Footprints across the antimeridian are often published in one piece, beyond longitude ±180;
+    beyond ±360 they are of no globe (metres of a projection, for one).
+    """
+    if shape.is_empty:
+        return None
+    west, south, east, north = shape.bounds
+    if max(abs(west), abs(east)) <= 360 and max(abs(south), abs(north)) <= 90 + _NOISE:
+        return None
+    return "goes beyond longitude ±360 or latitude ±90"
+
+
+def disagreement(shape: BaseGeometry, box: object) -> str | None:
+    """What is wrong with the `bbox` of a geometry: in itself, or that it is of another place.
+
+    Published boxes have margins: a side may be a tenth of the geometry's size away from it. A box across the
+    antimeridian is compared by latitude alone.
+    """
+    if not isinstance(box, list):
+        return None
+    if not all(type(number) in (int, float) for number in box):
+        return "is not a list of numbers"
+    try:
+        west, south, east, north = _plane(box, slack=_NOISE)
+    except (ValueError, OverflowError) as error:
+        return str(error)
+    if shape.is_empty:
+        return None
+    left, bottom, right, top = shape.bounds
+    across = west > east or right - left > 180 or left < -180 or right > 180
+    width, height = (right - left) * _MARGIN + _ROUNDING, (top - bottom) * _MARGIN + _ROUNDING
+    sides = {"south": (south, bottom, height), "north": (north, top, height)}
+    if not across:
+        sides |= {"west": (west, left, width), "east": (east, right, width)}
+    for side, (declared, found, margin) in sides.items():
+        if abs(declared - found) > margin:
+            return f"has its {side} at {declared:g}, and the geometry at {found:g}"
+    return None
 
 
 def asked_geometry(geometry: object) -> BaseGeometry:
@@ -33,10 +82,11 @@ def asked_geometry(geometry: object) -> BaseGeometry:
     Lines that cross meet in as many places as the square of their number, and each is a node to work out, here and
     for each item: 500 random positions of a polygon are 40,000 nodes. Raises ValueError.
     """
-    shape = _parsed(geometry)
+    shape = read_geometry(geometry)
     if shape.is_empty:
         raise ValueError("has no coordinates")
-    _check_on_globe(*shape.bounds)
+    if not _on_globe(*shape.bounds):
+        raise ValueError(_BEYOND)
     size = shapely.get_num_coordinates(shape)
     if size > _CROSSING_AT_MOST and shapely.get_dimensions(shape) > 0 and not (shape.is_valid and shape.is_simple):
         raise ValueError(f"has more than {_CROSSING_AT_MOST} positions and crosses itself")
@@ -45,8 +95,8 @@ def asked_geometry(geometry: object) -> BaseGeometry:
     return _repaired(shape)
 
 
-def _parsed(geometry: object) -> BaseGeometry:
-    """In two dimensions; heights stay in the document."""
+def read_geometry(geometry: object) -> BaseGeometry:
+    """In two dimensions; heights stay in the document. Raises ValueError."""
     try:
         text = orjson.dumps(geometry)
         with without_advice():
@@ -106,7 +156,7 @@ def box_ewkb(box: Sequence[float]) -> tuple[bytes, ...]:
     return (_rectangle(west, south, east, north),)
 
 
-def _plane(box: Sequence[float]) -> tuple[float, float, float, float]:
+def _plane(box: Sequence[float], slack: float = 0.0) -> tuple[float, float, float, float]:
     if len(box) not in (4, 6):
         raise ValueError(f"has {len(box)} numbers instead of 4 or 6")
     if not all(math.isfinite(number) for number in box):
@@ -117,13 +167,13 @@ def _plane(box: Sequence[float]) -> tuple[float, float, float, float]:
         raise ValueError(f"has its south ({south:g}) above its north ({north:g})")
     if half == 3 and box[2] > box[5]:
         raise ValueError(f"has its bottom ({box[2]:g}) above its top ({box[5]:g})")
-    _check_on_globe(west, south, east, north)
+    if not _on_globe(west, south, east, north, slack):
+        raise ValueError(_BEYOND)
     return west, south, east, north
 
 
-def _check_on_globe(west: float, south: float, east: float, north: float) -> None:
-    if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
-        raise ValueError("goes beyond longitude ±180 or latitude ±90")
+def _on_globe(west: float, south: float, east: float, north: float, slack: float = 0.0) -> bool:
+    return max(abs(west), abs(east)) <= 180 + slack and max(abs(south), abs(north)) <= 90 + slack
 
 
 def _rectangle(west: float, south: float, east: float, north: float) -> bytes:

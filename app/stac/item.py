@@ -4,18 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
+from shapely.geometry.base import BaseGeometry
 from stac_pydantic import Item
 
-from app.errors import InvalidDocument
+from app.errors import Fault, InvalidDocument
 from app.stac import document as documents
-from app.stac.geometry import geometry_ewkb, without_advice
+from app.stac.geometry import disagreement, misplaced, read_geometry, stored_ewkb
 from app.stac.interval import parse_instant
+from app.stac.validation import CORE, Rules, of_model, refuse
 
 # The relations the server writes itself, whatever an item brings along of where it came from.
 OWNED_LINKS = frozenset({"self", "root", "parent", "collection"})
 # An entry of a btree is a third of a page at most, and holds the sort values too.
 _ID_BYTES = 2000
+_NEVER = datetime.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,47 +38,80 @@ class CheckedItem:
     content: bytes
 
 
-def check_item(document: Any) -> CheckedItem:
-    """STAC Item 1.0 and 1.1. Raises InvalidDocument with what is wrong and where."""
-    try:
-        with without_advice():
-            Item.model_validate(document)
-    except ValidationError as error:
-        raise InvalidDocument(documents.first_fault(error)) from None
-    check_identity(document)
+def check_item(document: Any, rules: Rules = CORE) -> CheckedItem:
+    """STAC Item 1.0 and 1.1, as strictly as `rules` say. Raises InvalidDocument with all that is wrong and where."""
+    if not isinstance(document, dict):
+        raise InvalidDocument("is not a JSON object")
+    faults = of_identity(document, "Feature", rules)
     collection = document.get("collection")
     if not isinstance(collection, str) or not collection or "\0" in collection:
-        raise InvalidDocument("collection: an item is stored in a collection, and this one names none")
-    properties = document["properties"]
-    try:
-        geometry = None if document["geometry"] is None else geometry_ewkb(document["geometry"])
-        instant, start, end = _time(properties)
-    except ValueError as error:
-        raise InvalidDocument(str(error)) from None
+        collection = ""
+        faults.append(Fault("collection", "an item is stored in a collection, and this one names none"))
+    shape = _shape(document, rules, faults)
+    times = _times(document.get("properties"), faults)
+    refuse(of_model(Item, document) if rules.core else [], faults, rules.of_extensions(document))
     return CheckedItem(
         collection=collection,
         id=document["id"],
-        geometry=geometry,
-        instant=instant,
-        start=start,
-        end=end,
-        properties=searchable(properties),
+        geometry=None if shape is None else stored_ewkb(shape),
+        instant=times[0],
+        start=times[1],
+        end=times[2],
+        properties=searchable(document["properties"]),
         content=documents.dump_with_links_last(document, OWNED_LINKS),
     )
 
 
-def check_identity(document: dict[str, Any]) -> None:
-    """What Items and Collections share. Raises InvalidDocument."""
+def of_identity(document: dict[str, Any], kind: str, rules: Rules) -> list[Fault]:
+    """What is wrong with what Items and Collections share."""
+    faults = []
+    if document.get("type") != kind:
+        faults.append(Fault("type", f"is not {kind!r}"))
     version = document.get("stac_version")
-    if not isinstance(version, str) or not version.startswith("1."):
-        raise InvalidDocument(f"stac_version: {version!r} is not STAC 1; pystac migrates older documents")
-    if "\0" in document["id"]:
-        raise InvalidDocument("id: has a NUL character, which PostgreSQL cannot hold")
-    if len(document["id"].encode()) > _ID_BYTES:
-        raise InvalidDocument(f"id: is longer than the {_ID_BYTES} bytes an index can hold")
+    if rules.core and (not isinstance(version, str) or not version.startswith("1.")):
+        faults.append(Fault("stac_version", f"{version!r} is not STAC 1; pystac migrates older documents"))
+    name = document.get("id")
+    if not isinstance(name, str) or not name:
+        faults.append(Fault("id", "is not a text of one character or more"))
+    elif "\0" in name:
+        faults.append(Fault("id", "has a NUL character, which PostgreSQL cannot hold"))
+    elif len(name.encode()) > _ID_BYTES:
+        faults.append(Fault("id", f"is longer than the {_ID_BYTES} bytes an index can hold"))
+    if not isinstance(document.get("links", []), list):
+        faults.append(Fault("links", "is not a list"))
+    return faults
 
 
-def _time(properties: dict[str, Any]) -> tuple[datetime, datetime, datetime]:
+def _shape(document: dict[str, Any], rules: Rules, faults: list[Fault]) -> BaseGeometry | None:
+    """Of the item's geometry; what is wrong with it is added to the faults."""
+    geometry = document.get("geometry")
+    if geometry is None:
+        return None
+    try:
+        shape = read_geometry(geometry)
+    except ValueError as error:
+        faults.append(Fault("geometry", str(error)))
+        return None
+    if rules.core:
+        checks = {"geometry.coordinates": misplaced(shape), "bbox": disagreement(shape, document.get("bbox"))}
+        faults += [Fault(path, reason) for path, reason in checks.items() if reason is not None]
+    return shape
+
+
+def _times(properties: Any, faults: list[Fault]) -> tuple[datetime, datetime, datetime]:
+    """The item's instant, start and end; what is wrong with them is added to the faults."""
+    if not isinstance(properties, dict):
+        faults.append(Fault("properties", "is not an object"))
+        return _NEVER, _NEVER, _NEVER
+    try:
+        return _interval(properties)
+    except ValueError as error:
+        path, _, reason = str(error).partition(": ")
+        faults.append(Fault(path, reason))
+        return _NEVER, _NEVER, _NEVER
+
+
+def _interval(properties: dict[str, Any]) -> tuple[datetime, datetime, datetime]:
     instant, start, end = (_instant(properties, name) for name in ("datetime", "start_datetime", "end_datetime"))
     if start is None or end is None:
         if instant is None:

@@ -28,8 +28,11 @@ def assert_error(response: httpx.Response, status: int, parameter: str | None = 
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == JSON
     body: Document = response.json()
-    assert body.keys() - {"parameter"} == {"code", "description"}
-    assert all(isinstance(value, str) and value for value in body.values())
+    faults = body.get("faults", [{"path": "", "message": "-"}])
+    assert body.keys() - {"parameter", "faults"} == {"code", "description"}
+    assert all(isinstance(value, str) and value for name, value in body.items() if name != "faults")
+    assert faults
+    assert all(fault.keys() == {"path", "message"} and fault["message"] for fault in faults)
     assert parameter is None or body.get("parameter") == parameter, body
     assert not any(word in response.text for word in ("Traceback", "asyncpg", "<html", "<!DOCTYPE", "SELECT "))
     return body

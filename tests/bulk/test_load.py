@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from app.bulk.load import Loader, OnError, Report, Stopped
 from app.bulk.readers import Entry
 from app.catalog import Catalog
-from app.database.fragment import sql
+from app.database.fragment import Parameter, sql
 from app.database.pool import Database
 from app.sql.loading import Mode
 from app.stac.search import Search
+from app.stac.validation import Rules
 from app.stopwatch import Stopwatch
 from tests.factories import Document, as_entries, box, collection, item, point
 
@@ -401,3 +402,20 @@ async def test_memory_does_not_follow_the_load(database: Database) -> None:
     finally:
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.2
+
+
+async def test_a_load_is_as_strict_as_the_operator_sets(database: Database) -> None:
+    bad = item("a") | {"bbox": [50.0, 10.0, 50.0, 10.0], "stac_version": "0.9.0"}
+    _, refused = await loaded(database, [collection(), bad])
+    ((_, reason),) = refused
+    assert "stac_version: '0.9.0' is not STAC 1" in reason
+    assert "bbox: has its south at 10" in reason
+    loader = Loader(database, "insert", "stop", print, Rules(core=False))
+    await loader.load(as_entries([bad]))
+    assert loader.report.items == 1
+
+
+@pytest.mark.parametrize("name", ["synchronous_commit", "fsync"])
+async def test_what_is_stored_is_as_durable_as_the_server_makes_it(database: Database, name: str) -> None:
+    (row,) = await database.fetch(sql("SELECT source FROM pg_settings WHERE name = ", Parameter(name, "text")))
+    assert row["source"] not in ("client", "session")

@@ -26,7 +26,7 @@ def server(database_url: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", port]
-    environment = {**os.environ, "UPESI_DATABASE_URL": database_url}
+    environment = {**os.environ, "UPESI_DATABASE_URL": database_url, "UPESI_WRITES": "open"}
     process = subprocess.Popen(
         [*command, "--log-level", "warning"], env=environment, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL
     )

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 
-from tests.factories import box
+from tests.factories import box, item
 
 # The client is synchronous, and the server is another process; the fixtures alone run in an event loop.
 pytestmark = pytest.mark.usefixtures("anyio_backend")
@@ -53,6 +54,23 @@ def test_the_validator_finds_no_error(catalogue: str, collection: str) -> None:
     assert "Errors: none" in run.stdout
     assert "not run" not in run.stdout, "a part of the validation was left out"
     assert {text for text in advice(run.stdout) if not EXTRA_FIELDS.search(text)} <= KNOWN_ADVICE
+
+
+def test_the_validator_can_write(catalogue: str) -> None:
+    """It starts with deleting its item and expects 204, as if it were there; so it is."""
+    left = item("S2A_47XNF_20230423_0_L2A", "optical")
+    assert httpx.post(f"{catalogue}/collections/optical/items", json=left).status_code == httpx.codes.CREATED
+    arguments = ["--root-url", catalogue, "--collection", "optical", "--geometry", GEOMETRY]
+    arguments += ["--conformance", "core", "--conformance", "features", "--conformance", "transaction"]
+    run = subprocess.run(
+        [sys.executable, str(RUNNER), *arguments, "--transaction-collection", "optical", "--log-level", "WARNING"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Errors: none" in run.stdout
 
 
 def advice(output: str) -> set[str]:

@@ -163,6 +163,7 @@ MARKS = [MARK, MARK, 7]
 AT_MARK = Seek(Position(datetime(2024, 1, 1, tzinfo=UTC), 0, MARK, 1), backward=True)
 CHECKED = CheckedCollection(MARK, b"c", b"e", b"{}", b"g", ((None, AT_MARK.position.datetime),))
 STORED = [MARK, b"c", b"e", b"{}", b"g", [None], [AT_MARK.position.datetime]]
+ROW = (MARK, 7, b"g", *[datetime(2024, 1, 1, tzinfo=UTC)] * 3, b"{}", b"content", None)
 
 
 @pytest.mark.parametrize(
@@ -176,12 +177,19 @@ STORED = [MARK, b"c", b"e", b"{}", b"g", [None], [AT_MARK.position.datetime]]
         (sql.collections.page(CollectionSearch(terms=(MARK,)), 7), [MARK, 7]),
         (sql.collections.page(CollectionSearch(filter=Comparison("=", Property(MARK), Value(MARK))), 7), MARKS),
         (sql.loading.keys([MARK]), [[MARK]]),
-        (sql.loading.newest_dictionaries([7]), [[7]]),
+        (sql.loading.newest_dictionaries([MARK]), [[MARK]]),
         (sql.loading.add_dictionary(7, b"content"), [7, b"content"]),
         (sql.loading.store_collection(CHECKED, "insert"), STORED),
         (sql.loading.store_collection(CHECKED, "upsert"), STORED),
-        (sql.loading.stage(), []),
-        (sql.loading.store_staged("insert"), []),
+        (sql.loading.store([ROW, ROW], "insert", {}), [*([value] * 2 for value in ROW), b"[]", 30]),
+        (sql.loading.store([ROW], "upsert", {}), [*([value] for value in ROW), b"[]", 30]),
+        (sql.transactions.lock_items(MARK, [MARK]), [MARK, [MARK]]),
+        (sql.transactions.delete_item(MARK, MARK), [MARK, MARK]),
+        (sql.transactions.lock_collection(MARK), [MARK]),
+        (sql.transactions.lock_collection_alone(MARK), [MARK]),
+        (sql.transactions.any_item(MARK), [MARK]),
+        (sql.transactions.delete_items(MARK), [MARK]),
+        (sql.transactions.delete_collection(MARK), [MARK]),
         (sql.loading.analyze(), []),
     ],
     ids=lambda value: " ".join(value.render()[0].split()[:4]) if isinstance(value, Fragment) else "",
@@ -214,7 +222,8 @@ def test_stretches_at_the_ends_of_time(instant: datetime, backward: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    "module", [app.sql, sql.items, sql.collections, sql.indexed, sql.loading, keyset, candidates, free_text]
+    "module",
+    [app.sql, sql.items, sql.collections, sql.indexed, sql.loading, sql.transactions, keyset, candidates, free_text],
 )
 def test_statements_are_pure(module: ModuleType) -> None:
     code = inspect.getsource(module).replace("the word `await` does not occur here", "")

@@ -8,6 +8,7 @@ from app.errors import InvalidDocument
 from app.stac import document as documents
 from app.stac.geometry import geometry_ewkb
 from app.stac.item import check_item
+from app.stac.validation import Rules
 from tests.factories import Document, box, item, point
 
 JANUARY, MARCH, JUNE = (datetime(2024, month, 1, tzinfo=UTC) for month in (1, 3, 6))
@@ -176,6 +177,9 @@ def test_what_cannot_be_stored_is_refused(members: Document) -> None:
         check_item(item() | members)
 
 
-@pytest.mark.parametrize("longitude", [190.0, -400.0])
-def test_coordinates_beyond_the_globe_are_stored_as_they_are(longitude: float) -> None:
-    assert check_item(item(geometry=point(longitude, 0.0))).geometry == geometry_ewkb(point(longitude, 0.0))
+@pytest.mark.parametrize("longitude", [361.0, -400.0])
+def test_coordinates_beyond_the_globe_are_stored_where_nothing_is_checked(longitude: float) -> None:
+    document = item(geometry=point(longitude, 0.0))
+    assert check_item(document, Rules(core=False)).geometry == geometry_ewkb(point(longitude, 0.0))
+    with pytest.raises(InvalidDocument, match=r"^geometry.coordinates: goes beyond"):
+        check_item(document)
