@@ -44,6 +44,10 @@ class StoredCollection:
     content: bytes
     extent: bytes
 
+    def document(self) -> bytes:
+        """The whole of it, without the links the server owns."""
+        return self.content[:-1] + b',"extent":' + self.extent + b"}"
+
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:

@@ -37,12 +37,16 @@ from app.bulk.load import Loader, OnError, Report, Stopped
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Format, Source
 from app.bulk.readers.web import Web, is_url
+from app.catalog import Catalog
 from app.database import embedded, schema
 from app.database.pool import Database
 from app.demo import rasters
 from app.errors import SetupError, UpesiError
+from app.exports import file as export_file
+from app.exports.file import ExportFormat
 from app.settings import Settings
 from app.sql.loading import Mode
+from app.stac.search import Search
 from app.stac.validation import Rules
 
 app = typer.Typer(
@@ -131,6 +135,32 @@ def load(
     _summarise(report, stopped)
     if report.refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    to: Annotated[str, typer.Option(help="A file (`-` is standard output), or a folder for `static`.")],
+    form: Annotated[ExportFormat, typer.Option("--format", help="Of what is written.")] = "ndjson",
+    collection: Annotated[list[str] | None, typer.Option(help="Of these collections; again for each.")] = None,
+    bbox: Annotated[str | None, typer.Option(help="west,south,east,north")] = None,
+    datetime: Annotated[str | None, typer.Option(help="An instant, or `start/end`.")] = None,
+    filter_: Annotated[str | None, typer.Option("--filter", help="CQL2 text.")] = None,
+    limit: Annotated[str | None, typer.Option(help="Items at most.")] = None,
+) -> None:
+    """Write items and their collections: NDJSON, STAC GeoParquet, or a static catalogue. `load` reads each of them."""
+    given = {"bbox": bbox, "datetime": datetime, "filter": filter_, "limit": limit}
+    search = Search.from_query({name: value for name, value in given.items() if value is not None})
+    if collection:
+        search = replace(search, collections=tuple(dict.fromkeys(collection)))
+    settings = Settings()
+    with _ready_database(settings) as url:
+        asyncio.run(_export(settings, url, search, to, form))
+
+
+async def _export(settings: Settings, url: str, search: Search, to: str, form: ExportFormat) -> None:
+    async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
+        catalog = Catalog(database, settings.default_limit, settings.max_limit)
+        await export_file.write(catalog, search, to, form, settings)
 
 
 @app.command()

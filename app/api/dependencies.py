@@ -24,6 +24,10 @@ from app.transactions import Tags, Transactions
 
 Asked = TypeVar("Asked", Search, CollectionSearch)
 
+# The form of a result, `app.api.formats`, is no part of the search.
+_FORM = frozenset({"f"})
+_SEARCH, _ITEMS = SEARCH_PARAMETERS | _FORM, ITEMS_PARAMETERS | _FORM
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -65,11 +69,11 @@ def _query(request: Request, known: frozenset[str]) -> dict[str, str]:
 
 
 async def _query_search(request: Request) -> Search:
-    return Search.from_query(_query(request, SEARCH_PARAMETERS))
+    return Search.from_query(_query(request, _SEARCH))
 
 
 async def _items_search(request: Request, collection_id: str) -> Search:
-    return Search.from_query(_query(request, ITEMS_PARAMETERS), collection_id)
+    return Search.from_query(_query(request, _ITEMS), collection_id)
 
 
 async def _collection_search(request: Request) -> CollectionSearch:
@@ -85,7 +89,7 @@ class Posted(Generic[Asked]):
 
 
 async def _posted_search(request: Request) -> Posted[Search]:
-    _query(request, frozenset())
+    _query(request, _FORM)
     body = await _body(request)
     return Posted(Search.from_body(body), body)
 

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import paths
+from app.api import formats, paths
 from app.api.dependencies import ContextDep, ItemsSearchDep, PlainContextDep
 from app.api.links import GEOJSON, JSON, collection_url, link, page_links
 from app.api.openapi import ITEM, ITEM_COLLECTION
 from app.api.parameters import ITEMS_PARAMETERS
-from app.api.responses import answer, item_body, item_collection, unless_known
+from app.api.responses import item_body, item_collection, page_answer, unless_known
 from app.api.search import tokens
 
 router = APIRouter(tags=["Items"])
@@ -20,6 +20,9 @@ router = APIRouter(tags=["Items"])
     openapi_extra=ITEMS_PARAMETERS,
 )
 async def get_items(request: Request, context: ContextDep, collection_id: str, search: ItemsSearchDep) -> Response:
+    if form := formats.asked(request):
+        await context.catalog.collection(collection_id)
+        return formats.streamed(form, context, search)
     context.watch.lap("parse")
     page = await context.catalog.items(collection_id, search, context.watch)
     query = request.url.query
@@ -32,7 +35,7 @@ async def get_items(request: Request, context: ContextDep, collection_id: str, s
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return answer(item_collection(context.base, page, links, search.fields), GEOJSON, context.watch)
+    return page_answer(item_collection(context.base, page, links, search.fields), context.watch)
 
 
 @router.get(paths.ITEM, summary="One item", responses=ITEM)

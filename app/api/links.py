@@ -13,6 +13,8 @@ JSON = "application/json"
 # The media type names 3.0, and the document at /api is one: app.api.openapi makes it so.
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 HTML = "text/html"
+NDJSON = "application/x-ndjson"
+PARQUET = "application/vnd.apache.parquet"
 SCHEMA = "application/schema+json"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 SORTABLES = "http://www.opengis.net/def/rel/ogc/1.0/sortables"

@@ -41,7 +41,8 @@ class Methods:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "HEAD" and not self._has_files(scope):
-            await self._app({**scope, "method": "GET"}, receive, _without_body(send))
+            # A stream looks at the mark, so that it is not made to be thrown away.
+            await self._app({**scope, "method": "GET", "upesi.head": True}, receive, _without_body(send))
         elif (
             scope["type"] == "http"
             and scope["method"] == "OPTIONS"

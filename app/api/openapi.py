@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
-from app.api.links import GEOJSON, JSON, SCHEMA
+from app.api.links import GEOJSON, JSON, NDJSON, PARQUET, SCHEMA
 from app.stac.patch import MERGE, OPERATIONS
 
 Responses = dict[int | str, dict[str, Any]]
@@ -154,6 +154,7 @@ CHANGED_ITEM = _DONE | {200: _content(Item, GEOJSON, "Done, with the content")} 
 CHANGED_COLLECTION = _DONE | {200: _content(Collection, JSON, "Done, with the content")} | _errors(*_REFUSED, *_STALE)
 DELETED = _DONE | _errors(*_REFUSED, *_STALE)
 ITEM_COLLECTION = _answers(ItemCollection, GEOJSON, _BAD, _MISSING, _SLOW, _DOWN)
+ITEM_COLLECTION[200]["x-streams"] = (NDJSON, PARQUET)
 
 
 def _body(*schemas: dict[str, Any], media_types: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
@@ -229,7 +230,8 @@ def document(app: FastAPI, base: str) -> bytes:
 
 def _name_media_type(response: dict[str, Any]) -> None:
     if media_type := response.pop("x-media-type", None):
-        response["content"] = {media_type: response["content"][media_type]}
+        streams = {other: {"schema": {"type": "string", "format": "binary"}} for other in response.pop("x-streams", ())}
+        response["content"] = {media_type: response["content"][media_type]} | streams
 
 
 def _as_30(node: Any) -> Any:

@@ -53,10 +53,15 @@ _VALUES: _Values = {
         "Members to send, and with `-` not to send: `id,properties.eo:cloud_cover,-geometry`. Empty is the least that "
         "is a valid item.",
     ),
+    "f": (
+        {"type": "string", "enum": ["json", "geojson", "ndjson", "geoparquet", "parquet"]},
+        "The form of the result, instead of Accept. NDJSON and STAC GeoParquet are streams of all items, or of `limit` "
+        "at most.",
+    ),
     "token": ({"type": "string"}, "Where the page starts: from the `next` or `prev` link of another page."),
 }
 # What says which page, in which order and with which members, says nothing about all items together.
-_OF_PAGE = ("fields", "limit", "sortby", "token")
+_OF_PAGE = ("fields", "limit", "sortby", "token", "f")
 _AGGREGATED = {name: value for name, value in _VALUES.items() if name not in _OF_PAGE}
 _AGGREGATED |= {
     "aggregations": (
@@ -77,7 +82,7 @@ _AGGREGATED |= {
 }
 
 _COLLECTION_VALUES: _Values = {
-    name: value for name, value in _VALUES.items() if name not in ("intersects", "ids", "collections")
+    name: value for name, value in _VALUES.items() if name not in ("intersects", "ids", "collections", "f")
 } | {
     "bbox": (
         _VALUES["bbox"][0],
@@ -134,8 +139,10 @@ _FIELDS_OBJECT = {
     "properties": {"include": _TEXTS | {"nullable": True}, "exclude": _TEXTS | {"nullable": True}},
 }
 _EXTENSIONS = ("filter", "filter-lang", "filter-crs", "query", "q", "sortby", "fields")
-SEARCH_PARAMETERS = _parameters("bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
-ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token")
+SEARCH_PARAMETERS = _parameters(
+    "bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token", "f"
+)
+ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token", "f")
 COLLECTIONS_PARAMETERS = _parameters("bbox", "datetime", "limit", *_EXTENSIONS, "token", values=_COLLECTION_VALUES)
 AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED, values=_AGGREGATED)
 
@@ -149,6 +156,6 @@ def _body(values: _Values, objects: dict[str, Any]) -> dict[str, Any]:
 
 _FILTER_OBJECT = {"filter": {"type": "object"}}
 _PAGE_OBJECTS = _FILTER_OBJECT | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT}
-SEARCH_BODY = _body(_VALUES, _PAGE_OBJECTS)
+SEARCH_BODY = _parameters("f") | _body({name: value for name, value in _VALUES.items() if name != "f"}, _PAGE_OBJECTS)
 COLLECTIONS_BODY = _body(_COLLECTION_VALUES, _PAGE_OBJECTS)
 AGGREGATE_BODY = _body(_AGGREGATED, _FILTER_OBJECT)

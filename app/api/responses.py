@@ -5,12 +5,19 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
-from app.api.links import JSON, Link, collection_links, item_links
+from app.api.links import GEOJSON, JSON, Link, collection_links, item_links
 from app.api.middleware import without_encoding
 from app.catalog import CollectionPage, ItemPage, StoredCollection, StoredItem
 from app.stac import document as documents
 from app.stac.fields import Fields
 from app.stopwatch import Stopwatch
+
+
+def page_answer(body: bytes, watch: Stopwatch) -> Response:
+    """A page of items, of which there are other forms at the same URL."""
+    page = answer(body, GEOJSON, watch)
+    page.raw_headers.append((b"vary", b"Accept"))
+    return page
 
 
 def answer(body: bytes, media_type: str, watch: Stopwatch, etag: str | None = None) -> Response:
@@ -52,20 +59,22 @@ def collection_body(base: str, collection: StoredCollection) -> bytes:
     )
 
 
+def item_line(base: str, item: StoredItem, fields: Fields | None) -> bytes:
+    return _selected(item_body(base, item), fields) + b"\n"
+
+
 def item_collection(base: str, page: ItemPage, links: list[Link], fields: Fields | None) -> bytes:
-    features = _chosen([item_body(base, item) for item in page.items], fields)
+    features = [_selected(item_body(base, item), fields) for item in page.items]
     return b'{"type":"FeatureCollection","features":' + _listed(features, links, page.matched)
 
 
 def collection_list(base: str, page: CollectionPage, links: list[Link], fields: Fields | None) -> bytes:
-    members = _chosen([collection_body(base, collection) for collection in page.collections], fields)
+    members = [_selected(collection_body(base, collection), fields) for collection in page.collections]
     return b'{"collections":' + _listed(members, links, page.matched)
 
 
-def _chosen(members: list[bytes], fields: Fields | None) -> list[bytes]:
-    if fields is None:
-        return members
-    return [documents.dump(fields.of(documents.parse(member))) for member in members]
+def _selected(member: bytes, fields: Fields | None) -> bytes:
+    return member if fields is None else documents.dump(fields.of(documents.parse(member)))
 
 
 def _listed(members: list[bytes], links: list[Link], matched: int | None) -> bytes:

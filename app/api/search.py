@@ -3,11 +3,12 @@
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import ContextDep, PlainContextDep, PostedSearchDep, QuerySearchDep
+from app.api import formats
+from app.api.dependencies import ContextDep, PostedSearchDep, QuerySearchDep
 from app.api.links import GEOJSON, JSON, Link, link, page_links, post_page_links
 from app.api.openapi import ITEM_COLLECTION
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS
-from app.api.responses import answer, item_collection
+from app.api.responses import item_collection, page_answer
 from app.catalog import CollectionPage, ItemPage
 from app.stac.collection_search import CollectionSearch
 from app.stac.search import Search
@@ -17,6 +18,8 @@ router = APIRouter(tags=["Item Search"])
 
 @router.get("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_PARAMETERS)
 async def get_search(request: Request, context: ContextDep, search: QuerySearchDep) -> Response:
+    if form := formats.asked(request):
+        return formats.streamed(form, context, search)
     context.watch.lap("parse")
     page = await context.catalog.search(search, context.watch)
     query = request.url.query
@@ -26,18 +29,20 @@ async def get_search(request: Request, context: ContextDep, search: QuerySearchD
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return answer(item_collection(context.base, page, links, search.fields), GEOJSON, context.watch)
+    return page_answer(item_collection(context.base, page, links, search.fields), context.watch)
 
 
 @router.post("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_BODY)
-async def post_search(context: PlainContextDep, posted: PostedSearchDep) -> Response:
+async def post_search(request: Request, context: ContextDep, posted: PostedSearchDep) -> Response:
+    if form := formats.asked(request):
+        return formats.streamed(form, context, posted.search)
     context.watch.lap("parse")
     page = await context.catalog.search(posted.search, context.watch)
     url = f"{context.base}/search"
     links: list[Link] = [link("self", url, GEOJSON), link("root", context.base + "/", JSON)]
     if page.next or page.previous:
         links += post_page_links(url, orjson.loads(posted.body or b"{}"), GEOJSON, tokens(posted.search, page))
-    return answer(item_collection(context.base, page, links, posted.search.fields), GEOJSON, context.watch)
+    return page_answer(item_collection(context.base, page, links, posted.search.fields), context.watch)
 
 
 def tokens(search: Search | CollectionSearch, page: ItemPage | CollectionPage) -> dict[str, str | None]:

@@ -1,0 +1,145 @@
+"""Results in other forms than pages: which one is asked for, and the stream that it is.
+
+A stream has all items of the search, or as many as `limit` says, and no pages.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from functools import lru_cache
+
+from fastapi import Request, Response
+from starlette.types import Receive, Scope, Send
+
+from app.api.dependencies import Context
+from app.api.links import GEOJSON, JSON, NDJSON, PARQUET
+from app.api.responses import item_line
+from app.catalog import Catalog
+from app.errors import InvalidRequest, Unavailable
+from app.exports import pages
+from app.stac.search import Search
+
+_NAMES = {"json": None, "geojson": None, "ndjson": NDJSON, "geoparquet": PARQUET, "parquet": PARQUET}
+_MEDIA_TYPES = {
+    GEOJSON: None,
+    JSON: None,
+    "*/*": None,
+    "application/*": None,
+    NDJSON: NDJSON,
+    "application/ndjson": NDJSON,
+    PARQUET: PARQUET,
+    "application/x-parquet": PARQUET,
+}
+
+
+def asked(request: Request) -> str | None:
+    """The media type of the stream that is asked for, by `f` or by Accept; None for a page. Raises InvalidRequest."""
+    name = request.query_params.get("f") if b"f=" in request.scope["query_string"] else None
+    if name is None:
+        return _accepted(request.headers.get("accept", ""))
+    if name not in _NAMES:
+        raise InvalidRequest(f"f: {name!r} is none of {', '.join(_NAMES)}", "f")
+    return _NAMES[name]
+
+
+@lru_cache(maxsize=256)
+def _accepted(accept: str) -> str | None:
+    """RFC 9110, 12.5.1. What is named wins over what a `*` stands for, and a page over a stream."""
+    best = (0.0, False, False)
+    chosen = None
+    for part in accept.split(",") if accept else ():
+        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media_type in _MEDIA_TYPES:
+            found = _MEDIA_TYPES[media_type]
+            rank = (_weight(parameters), "*" not in media_type, found is None)
+            if rank[0] > 0 and rank > best:
+                best, chosen = rank, found
+    return chosen
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def streamed(media_type: str, context: Context, search: Search) -> Response:
+    """All that a search finds. Raises InvalidRequest."""
+    if search.seek is not None:
+        raise InvalidRequest("token: a stream has no pages; leave the token out", "token")
+    return Stream(_STREAMS[media_type](context.catalog, search, context.base), media_type)
+
+
+async def _ndjson(catalog: Catalog, search: Search, base: str) -> AsyncGenerator[bytes, None]:
+    """Items as they are on a page, each on a line."""
+    async with aclosing(pages.items(catalog, search)) as found:
+        async for page in found:
+            yield b"".join(item_line(base, item, search.fields) for item in page)
+
+
+async def _geoparquet(catalog: Catalog, search: Search, _: str) -> AsyncGenerator[bytes, None]:
+    """Items as they are stored."""
+    try:
+        from app.exports import geoparquet
+    except ImportError:
+        raise Unavailable("this service writes no GeoParquet: it was installed without the extra geoparquet") from None
+    async with aclosing(geoparquet.stream(catalog, search)) as parts:
+        async for part in parts:
+            yield part
+
+
+_STREAMS: dict[str, Callable[[Catalog, Search, str], AsyncGenerator[bytes, None]]] = {
+    NDJSON: _ndjson,
+    PARQUET: _geoparquet,
+}
+
+
+class Stream(Response):
+    """A body that is made while it is sent.
+
+    What fails before its first part is answered as any failure. What fails behind that breaks the connection off, so
+    that no client takes a part for the whole. A client that goes away ends it.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], media_type: str) -> None:
+        super().__init__(media_type=media_type, headers={"Vary": "Accept"})
+        del self.headers["content-length"]
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._chunks) as chunks:
+            if scope.get("upesi.head"):
+                await self._start(send)
+                await send({"type": "http.response.body", "body": b""})
+                return
+            sending = asyncio.create_task(self._send(chunks, send))
+            leaving = asyncio.create_task(_left(receive))
+            try:
+                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                if sending.done():
+                    sending.result()
+            finally:
+                sending.cancel()
+                leaving.cancel()
+                await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    async def _send(self, chunks: AsyncIterator[bytes], send: Send) -> None:
+        first = await anext(chunks, b"")
+        await self._start(send)
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _start(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

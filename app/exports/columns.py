@@ -1,0 +1,134 @@
+"""Columns that hold what items have: inferred from all of them first, as Parquet's schema stands before the first row.
+
+A member with values of one kind is a column of that kind. Where kinds are mixed the column is text, with JSON in it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from app.bulk.readers.geoparquet import DIFFERENCES, MEMBERS
+from app.stac import document as documents
+
+# More members than this are no columns but keys: such an object is text.
+_MEMBERS_AT_MOST = 1000
+_DEPTH_AT_MOST = 16
+TIMES = frozenset(
+    {"datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished"}
+)
+_SCALARS = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "text": pa.string()}
+
+
+@dataclass(slots=True)
+class Seen:
+    """The values met at one place in the items."""
+
+    kinds: set[str] = field(default_factory=set)
+    members: dict[str, "Seen"] = field(default_factory=dict)
+    element: "Seen | None" = None
+
+    def observe(self, value: Any, depth: int = 0) -> None:
+        if value is None:
+            return
+        kind = _kind(value, depth)
+        self.kinds.add(kind)
+        if kind == "struct":
+            self.observe_members(value, depth)
+            if len(self.members) > _MEMBERS_AT_MOST:
+                self.kinds.add("json")
+                self.members.clear()
+        elif kind == "list":
+            self.element = self.element or Seen()
+            for part in value:
+                self.element.observe(part, depth + 1)
+
+    def observe_members(self, value: dict[str, Any], depth: int = 0) -> None:
+        for name, member in value.items():
+            if name in self.members:
+                self.members[name].observe(member, depth + 1)
+            elif member is not None and len(self.members) <= _MEMBERS_AT_MOST and "json" not in self.kinds:
+                self.members[name] = seen = Seen()
+                seen.observe(member, depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A type of Arrow, and how a value becomes one of that type."""
+
+    type: pa.DataType
+    kind: str
+    members: dict[str, "Column"]
+    element: "Column | None" = None
+
+    @classmethod
+    def of(cls, seen: Seen) -> "Column | None":
+        """None where there is nothing to hold: Parquet has no object without members."""
+        if not seen.kinds:
+            return None
+        if seen.kinds <= {"int", "float"}:
+            kind = "float" if "float" in seen.kinds else "int"
+            return cls(_SCALARS[kind], kind, {})
+        if seen.kinds == {"struct"}:
+            members = {name: column for name, part in seen.members.items() if (column := cls.of(part))}
+            if not members:
+                return None
+            return cls(pa.struct([(name, column.type) for name, column in members.items()]), "struct", members)
+        if seen.kinds == {"list"}:
+            element = cls.of(seen.element or Seen()) or cls(pa.string(), "json", {})
+            return cls(pa.list_(element.type), "list", {}, element)
+        (kind, *others) = seen.kinds
+        return cls(pa.string(), "json", {}) if others or kind == "json" else cls(_SCALARS[kind], kind, {})
+
+    def fit(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if self.kind == "json":
+            return documents.dump(value).decode()
+        if self.kind == "struct":
+            return {name: column.fit(value.get(name)) for name, column in self.members.items()}
+        if self.element is not None:
+            return [self.element.fit(part) for part in value]
+        return float(value) if self.kind == "float" else value
+
+
+def _kind(value: Any, depth: int) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int" if -(1 << 63) <= value < 1 << 63 else "json"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, str):
+        return "text"
+    if depth >= _DEPTH_AT_MOST:
+        return "json"
+    return "list" if isinstance(value, list) else "struct"
+
+
+@dataclass(slots=True)
+class Inference:
+    """What is known of the items so far."""
+
+    _properties: Seen = field(default_factory=Seen)
+    _links: Seen = field(default_factory=Seen)
+    _assets: Seen = field(default_factory=Seen)
+    heights: bool = True
+
+    def observe(self, item: dict[str, Any]) -> None:
+        self._properties.observe_members(item.get("properties") or {})
+        self._links.observe(item.get("links"))
+        self._assets.observe(item.get("assets"))
+        self.heights &= len(item.get("bbox") or range(6)) == 6
+
+    def properties(self) -> dict[str, Column]:
+        """Without those that have the name of another column."""
+        found = {name: Column.of(seen) for name, seen in self._properties.members.items()}
+        taken = {*MEMBERS, DIFFERENCES, "", "datetime"}
+        return {name: column for name, column in found.items() if column is not None and name not in taken}
+
+    def links(self) -> Column | None:
+        return Column.of(self._links)
+
+    def assets(self) -> Column | None:
+        return Column.of(self._assets)

@@ -1,0 +1,15 @@
+"""NDJSON: a document a line, the collections before the items, as `upesi load` takes them."""
+
+from collections.abc import AsyncIterator
+
+from app.catalog import Catalog
+from app.exports import pages
+from app.stac.search import Search
+
+
+async def stream(catalog: Catalog, search: Search) -> AsyncIterator[bytes]:
+    """Raises NotFound for a collection that does not exist."""
+    async for collection in pages.collections(catalog, search.collections):
+        yield collection.document() + b"\n"
+    async for page in pages.items(catalog, search):
+        yield b"".join(item.content + b"\n" for item in page)
