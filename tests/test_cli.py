@@ -99,7 +99,10 @@ def test_load(upesi: Upesi, tmp_path: Path) -> None:
     ("changed", "summary"),
     [
         ({}, "0 items new, 0 replaced, 1 as they were, 0 collections, 0 documents refused.\n"),
-        ({"bbox": [0, 0, 1, 1]}, "0 items new, 1 replaced, 0 as they were, 0 collections, 0 documents refused.\n"),
+        (
+            {"assets": {"b": {"href": "b.tif"}}},
+            "0 items new, 1 replaced, 0 as they were, 0 collections, 0 documents refused.\n",
+        ),
     ],
     ids=["same", "changed"],
 )

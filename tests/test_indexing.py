@@ -107,6 +107,8 @@ async def test_a_build_that_was_stopped_is_done_again(filled: Database, database
         building.cancel()
         with pytest.raises(asyncio.CancelledError):
             await building
+        # PostgreSQL is told to stop on another connection, and hears of it a little later.
+        await until(lambda: is_state(filled, "invalid"))
     await builder.close()
     await writer.close()
     assert await states(filled) == {"eo:cloud_cover": "invalid"}

@@ -4,55 +4,69 @@ from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import free_text
 from app.sql.filter import condition
 from app.sql.sorting import Sorted
+from app.sql.spatial import intersect
 from app.stac.collection_search import CollectionSearch
+from app.stac.geometry import has_lines
 from app.stac.interval import Interval
 
 _SERVED = """c.id, c.content, c.extent, ST_XMin(c.envelope) AS west, ST_YMin(c.envelope) AS south,
  ST_XMax(c.envelope) AS east, ST_YMax(c.envelope) AS north, c.first_start, c.last_end"""
 # A collection as if it were an item, which is what filters and orders speak of. The planner sees through it.
-_AS_ITEM = """ FROM collections c CROSS JOIN LATERAL (SELECT c.id, c.key AS collection, c.area AS geometry,
+_AS_ITEM = """collections c CROSS JOIN LATERAL (SELECT c.id, c.key AS collection, c.area AS geometry,
  lower(c.times) AS datetime, CASE WHEN lower_inf(c.times) THEN '-infinity' ELSE lower(c.times) END AS start_datetime,
  CASE WHEN upper_inf(c.times) THEN 'infinity' ELSE upper(c.times) END AS end_datetime,
- c.document AS properties, 0 AS tie) AS i WHERE """
+ c.document AS properties, 0 AS tie) AS i"""
 # A place in the order. Ids are unique, so that nothing behind an id decides; it must only be what the row has.
 _PLACE = "i.collection, coalesce(i.datetime, 'epoch') AS datetime, i.tie"
 
 
 def page(search: CollectionSearch, rows: int) -> Fragment:
-    """The next `rows` collections of a search, in the order it is read in, each with how many there are in all."""
-    found = _conditions(search)
-    matched = sql("(SELECT count(*)", _AS_ITEM, found, ") AS matched")
+    """The next `rows` collections of a search, in the order it is read in, each with how many there are in all.
+
+    What is asked is tested once on each collection, for the page and for the count.
+    """
+    head = sql("SELECT ", _SERVED, ", ", _PLACE)
     limit = sql(" LIMIT ", Parameter(rows, "int"))
-    head = sql("SELECT ", _SERVED, ", ", _PLACE, ", ", matched)
+    conditions = _conditions(search)
+    if conditions is None and search.by_id_alone:
+        after, order = _by_id(search, "c")
+        counted = ", (SELECT count(*) FROM collections) AS matched FROM "
+        return sql(head, counted, _AS_ITEM, " WHERE ", after, order, limit)
+    found = sql("WITH found AS MATERIALIZED (SELECT c.key, c.id FROM ", _AS_ITEM, " WHERE ", conditions or "TRUE", ") ")
+    head = sql(found, head, ", (SELECT count(*) FROM found) AS matched")
     if search.by_id_alone:
-        return sql(head, _AS_ITEM, found, _by_id(search), limit)
-    order = Sorted.of(search)
-    return sql(head, ", ", order.values(), _AS_ITEM, found, " AND ", order.after(), " ", order.by(), limit)
+        after, order = _by_id(search, "found")
+        page_ = sql("(SELECT key FROM found WHERE ", after, order, limit, ") AS page JOIN ")
+        return sql(head, " FROM ", page_, _AS_ITEM, " ON c.key = page.key", _by_id(search, "c")[1])
+    sorted_ = Sorted.of(search)
+    head = sql(head, ", ", sorted_.values(), " FROM found JOIN ")
+    return sql(head, _AS_ITEM, " ON c.key = found.key WHERE ", sorted_.after(), " ", sorted_.by(), limit)
 
 
-def _by_id(search: CollectionSearch) -> Fragment:
+def _by_id(search: CollectionSearch, row: str) -> tuple[Fragment, Fragment]:
+    """What lies behind the token, and the order."""
     backward = search.seek is not None and search.seek.backward
     descending = search.sortby[0].descending != backward
-    order = f" ORDER BY c.id {'DESC' if descending else 'ASC'}"
+    order = sql(f" ORDER BY {row}.id {'DESC' if descending else 'ASC'}")
     if search.seek is None:
-        return sql(order)
-    return sql(f" AND c.id {'<' if descending else '>'} ", Parameter(search.seek.position.id, "text"), order)
+        return sql("TRUE"), order
+    return sql(f"{row}.id {'<' if descending else '>'} ", Parameter(search.seek.position.id, "text")), order
 
 
-def _conditions(search: CollectionSearch) -> Fragment:
+def _conditions(search: CollectionSearch) -> Fragment | None:
     conditions = [
         None if search.area is None else join(" OR ", map(_touches, search.area)),
         None if search.interval is None else _meets(search.interval),
         None if search.terms is None else free_text.matches(sql("c.words"), search.terms),
         None if search.filter is None else condition(search.filter),
     ]
-    return join(" AND ", [sql("(", given, ")") for given in conditions if given is not None] or [sql("TRUE")])
+    asked = [sql("(", given, ")") for given in conditions if given is not None]
+    return join(" AND ", asked) if asked else None
 
 
 def _touches(part: bytes) -> Fragment:
-    """By distance: GEOS overlooks points where it compares one line with many areas of mixed dimensions."""
     shape = Parameter(part, "geometry")
-    return sql("c.area && ", shape, " AND ST_DWithin(c.area, ", shape, ", 0)")
+    return sql("c.area && ", shape, " AND ", intersect("c.area", shape, of_lines=has_lines(part)))
 
 
 def _meets(interval: Interval) -> Fragment:

@@ -5,7 +5,9 @@ from datetime import datetime
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import free_text
 from app.sql.filter import condition
+from app.sql.spatial import intersect
 from app.stac.cql2.nodes import Node
+from app.stac.geometry import has_lines
 from app.stac.interval import Interval
 from app.stac.search import Search
 
@@ -73,11 +75,12 @@ def in_collections(collections: tuple[str, ...] | None) -> Fragment:
 def intersects_any(area: tuple[bytes, ...] | None) -> Fragment | None:
     if area is None:
         return None
-    return sql("(", join(" OR ", (_intersects(Parameter(part, "geometry")) for part in area)), ")")
+    return sql("(", join(" OR ", map(_intersects, area)), ")")
 
 
-def _intersects(part: Parameter) -> Fragment:
-    return sql("i.geometry && ", part, " AND ST_Intersects(i.geometry, ", part, ")")
+def _intersects(part: bytes) -> Fragment:
+    shape = Parameter(part, "geometry")
+    return sql("i.geometry && ", shape, " AND ", intersect("i.geometry", shape, of_lines=has_lines(part)))
 
 
 def overlaps(interval: Interval | None) -> Fragment | None:

@@ -40,6 +40,7 @@ from app.stac.cql2.nodes import (
     Value,
 )
 from app.stac.cql2.types import common, kind
+from app.stac.geometry import has_lines
 
 _TYPES: Mapping[Kind, str] = {"boolean": "boolean", "instant": "timestamptz", "number": "float8", "text": "text"}
 
@@ -293,8 +294,10 @@ def _calculated(node: Node) -> Fragment:
 
 
 def _spatial(node: Spatial) -> Fragment:
-    in_index = all(isinstance(side, Geometry) or side.name in _COLUMNS for side in (node.left, node.right))
-    return spatial.relation(node.operator, _as(node.left, "geometry"), _as(node.right, "geometry"), in_index)
+    sides = node.left, node.right
+    in_index = all(isinstance(side, Geometry) or side.name in _COLUMNS for side in sides)
+    of_lines = any(isinstance(side, Geometry) and has_lines(side.ewkb) for side in sides)
+    return spatial.relation(node.operator, _as(sides[0], "geometry"), _as(sides[1], "geometry"), in_index, of_lines)
 
 
 def _temporal(node: Temporal) -> Fragment:

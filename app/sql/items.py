@@ -29,6 +29,8 @@ from app.sql.conditions import (
 )
 from app.sql.keyset import TIE_MAX, Order
 from app.sql.sorting import Sorted
+from app.sql.spatial import intersect
+from app.stac.geometry import has_lines
 from app.stac.interval import Interval
 from app.stac.search import Search
 from app.stac.sorting import fields
@@ -155,7 +157,8 @@ def _stream_through_space(search: Search, order: Order, rows: int, walk: Walk | 
     distances = "i.datetime <-> far.instant", f"i.tie <-> {TIE_MAX if order.descending else 0}"
     scan = sql(
         " FROM items i",
-        " WHERE i.collection = c.key AND i.geometry && area.shape AND ST_Intersects(i.geometry, area.shape)",
+        " WHERE i.collection = c.key AND i.geometry && area.shape AND ",
+        intersect("i.geometry", "area.shape", of_lines=any(map(has_lines, search.area or ()))),
         " AND i.datetime BETWEEN bounds.earliest AND bounds.latest AND ",
         sql(f"i.datetime <= far.instant AND i.datetime > far.instant - {_WINDOW}")
         if order.descending

@@ -19,6 +19,8 @@ _COLLECTION_AT_MOST = 500
 # Degrees: what projecting a footprint leaves behind, and what writing a box with few digits does.
 _NOISE, _ROUNDING, _MARGIN = 1e-6, 0.01, 0.1
 _BEYOND = "goes beyond longitude ±180 or latitude ±90"
+# LineString, MultiLineString, GeometryCollection.
+_OF_LINES = {2, 5, 7}
 _GEOMETRY: TypeAdapter[Any] = TypeAdapter(Geometry)
 
 
@@ -28,6 +30,11 @@ def geometry_ewkb(geometry: object) -> bytes:
     Raises ValueError that says what is wrong and where in the geometry.
     """
     return stored_ewkb(read_geometry(geometry))
+
+
+def has_lines(ewkb: bytes) -> bool:
+    """Whether a geometry is of lines, or a collection that may have some. By its type, in little-endian EWKB."""
+    return ewkb[1] in _OF_LINES
 
 
 def stored_ewkb(shape: BaseGeometry) -> bytes:

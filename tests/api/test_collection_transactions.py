@@ -71,7 +71,8 @@ async def test_updating_a_collection_leaves_its_items(writable: httpx.AsyncClien
     assert (await writable.put(COLLECTION, json=collection(title="new"))).status_code == 204
     response = await writable.patch(COLLECTION, json={"title": None, "keywords": ["a"]})
     assert response.status_code == 204
-    assert response.headers["etag"] == (await writable.get(COLLECTION)).headers["etag"]
+    plain = await writable.get(COLLECTION, headers={"Accept-Encoding": "identity"})
+    assert response.headers["etag"] == plain.headers["etag"]
     assert (await writable.get(f"{COLLECTION}/items?limit=100")).json()["features"] == before
     assert await stored(writable) == collection(keywords=["a"], extent=extent)
 
@@ -164,7 +165,8 @@ async def test_with_writes_they_are(writable: httpx.AsyncClient) -> None:
     assert methods["/collections/{collection_id}/items/{item_id}"] == {"get", "put", "patch", "delete"}
     assert methods["/collections/{collection_id}/bulk_items"] == {"post"}
     for path, operations in document["paths"].items():
-        for method in set(operations) - {"get"} - ({"post"} if path == "/search" else set()):
+        asks = path.endswith(("/search", "/collections-search", "/aggregate"))
+        for method in set(operations) - {"get"} - ({"post"} if asks else set()):
             assert "415" in operations[method]["responses"]
             assert ("requestBody" in operations[method]) == (method != "delete")
 

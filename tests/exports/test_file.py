@@ -34,7 +34,7 @@ DOCUMENTS: list[Document] = [
 @pytest.fixture
 def upesi(database_url: str) -> Upesi:
     """On a catalogue with odd names in it."""
-    run(database_url, "TRUNCATE items, dictionaries, collections")
+    run(database_url, "TRUNCATE collections CASCADE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UPESI_")}
 
     def call(*arguments: str, text: bytes = b"") -> Done:

@@ -14,8 +14,9 @@ from shapely.geometry.base import BaseGeometry
 from app.database.fragment import Parameter, sql
 from app.database.pool import Database
 from app.sql.filter import condition
+from app.sql.spatial import intersect
 from app.stac.cql2.nodes import Geometry, Or, Property, Spatial
-from app.stac.geometry import geometry_ewkb
+from app.stac.geometry import geometry_ewkb, has_lines
 from tests.factories import Document, point
 
 pytestmark = pytest.mark.anyio
@@ -72,12 +73,20 @@ async def test_an_empty_member_beside_points(opened: Database) -> None:
     assert await intersecting(opened, shape, points) == [False, False, True]
 
 
+async def test_points_of_collections_on_a_line(opened: Database) -> None:
+    """GEOS 3.11 finds the first of them alone, were they compared by ST_Intersects."""
+    line = geometry_ewkb({"type": "LineString", "coordinates": [[0, 10], [180, 10]]})
+    members = [{"type": "LineString", "coordinates": [[85, -50], [90 + n, -50]]} for n in range(4)]
+    found = [{"type": "GeometryCollection", "geometries": [point(55, 10), member]} for member in members]
+    assert await intersecting(opened, line, [geometry_ewkb(geometry) for geometry in found]) == [True] * 4
+
+
 async def intersecting(database: Database, shape: bytes, others: list[bytes]) -> list[bool]:
     rows = await database.fetch(
         sql(
-            "SELECT ST_Intersects(other, ",
-            Parameter(shape, "geometry"),
-            ") FROM unnest(",
+            "SELECT ",
+            intersect("other", Parameter(shape, "geometry"), of_lines=has_lines(shape)),
+            " FROM unnest(",
             Parameter(others, "geometry[]"),
             ") WITH ORDINALITY AS stored (other, place) ORDER BY place",
         )

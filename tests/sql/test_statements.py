@@ -174,7 +174,7 @@ ROW = (MARK, 7, b"g", *[datetime(2024, 1, 1, tzinfo=UTC)] * 3, b"{}", b"content"
         (sql.collections.exists(MARK), [MARK]),
         (sql.collections.page(CollectionSearch(), 7), [7]),
         (sql.collections.page(CollectionSearch(seek=AT_MARK), 7), [MARK, 7]),
-        (sql.collections.page(CollectionSearch(terms=(MARK,)), 7), [MARK, 7]),
+        (sql.collections.page(CollectionSearch(terms=(MARK,)), 7), [(MARK,), 7]),
         (sql.collections.page(CollectionSearch(filter=Comparison("=", Property(MARK), Value(MARK))), 7), MARKS),
         (sql.loading.keys([MARK]), [[MARK]]),
         (sql.loading.newest_dictionaries([MARK]), [[MARK]]),
