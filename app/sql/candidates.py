@@ -1,74 +1,77 @@
-"""A condition that is dear to test on an item and has an index: few matches come from the index, many from a walk.
+"""Conditions that have an index, in an order that has another: few matches come from theirs, many from a walk.
 
-Where an item in three matches, a walk in the order of the page is over after a few dozen tests, while the index would
-bring a third of the catalogue to be sorted. Where an item in a million matches, it is the other way round. No plan is
-right for both, and no statistics know how a condition goes with a box. So one statement has both ways: it walks, with a
-bound on its tests, and only if the page is not full by then it asks the index (decisions/0008).
+Where an item in three matches, a walk in the order of the page is over after a few dozen tests, while the index of the
+condition would bring a third of the catalogue to be sorted. Where an item in a million matches, it is the other way
+round. No plan is right for both, and no statistics know how a condition goes with a box. So one statement has four
+ways, and goes from each to the next only where it must (decisions/0008): it walks, for a few tests; if the page is not
+full by then it asks the index, for so many matches at most; if there are more it walks again, for many tests; and sorts
+all matches last.
 
-The walk may consist of several streams. A stream that comes to its bound sends the item it stands at, as `cut`. Behind
+A walk may consist of several streams. A stream that comes to its bound sends the item it stands at, as `cut`. Behind
 that item the order is not known, so a page with one on it is thrown away, and one without is right.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isqrt
 
-from app.database.fragment import Fragment, Parameter, sql
+from app.database.fragment import Fragment, Parameter, join, sql
+from app.stac.search import Search
 
-# A walk that tests t items without filling a page of n shows that about n / t of them match: the index is left with
-# that share of the catalogue. Both ways cost the same where t grows with the root of n.
-TESTS = 60
-# Of that number for a cheap test; a test makes it smaller.
-_SHARE = 1
+# Tests of the first walk and of the second, times the root of the page. A walk that tests t items without filling a
+# page of n shows that about n / t of them match, and leaves that share of the catalogue to the index: both cost the
+# same where t grows with that root. To test words costs as much as to read twenty items.
+WORDS, PROPERTIES = (60, 3_000), (1_000, 10_000)
+# Matches that the index may find between the walks.
+FEW = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """`condition` is over `items i` and has an index."""
+    """Items that indexes find, as `FROM … WHERE …` of `i`."""
 
-    condition: Fragment
+    matching: Fragment
 
-    def items(self) -> Fragment:
-        """What the index finds, in the place of `items i`. OFFSET keeps the order and the limit of the page outside:
-        for their sake the planner would walk, and test each item."""
-        return sql("(SELECT i.* FROM items i WHERE ", self.condition, " OFFSET 0) AS i")
+    def all(self) -> Fragment:
+        """In the place of `items i`. OFFSET keeps the order and the limit of the page outside: for their sake the
+        planner would walk, and test each item."""
+        return sql("(SELECT i.* ", self.matching, " OFFSET 0) AS i")
+
+    def found(self) -> Fragment:
+        return sql("SELECT i.ctid AS place ", self.matching)
+
+
+# What `page` has found by an index, in the place of `items i`.
+FOUND = sql("(SELECT i.* FROM items i WHERE i.ctid = ANY(ARRAY(SELECT place FROM found)) OFFSET 0) AS i")
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """What is tested on each item of a walk. A dear condition costs as much as reading ten items from an index."""
+class Tests:
+    """What a walk tests on each item, all that its scans do not, and how many items: times the root of the page."""
 
     condition: Fragment
-    dear: bool
+    factor: int
 
-    def tests(self, rows: int) -> Fragment:
-        """How many are worth a page of so many rows. As many as the index would then find, by the share that matches:
-        the root of the items there are, times the rows."""
-        if self.dear:
-            return sql(Parameter(isqrt(TESTS**2 * rows), "int"))
-        return sql(
-            f"(SELECT {_SHARE} * sqrt(greatest(t.reltuples, 1) * ",
-            Parameter(rows, "int"),
-            ") FROM pg_class t WHERE t.oid = 'items'::regclass)::int",
-        )
+    @classmethod
+    def of(cls, search: Search, conditions: Sequence[Fragment]) -> "tuple[Tests, Tests]":
+        """Of the first walk and of the second."""
+        condition = join(" AND ", conditions)
+        near, far = PROPERTIES if search.terms is None else WORDS
+        return cls(condition, near), cls(condition, far)
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One stream of a walk: what is tested on each item, all that its scan does not test, and how many there may be.
-
-    `bound` is an SQL integer of at least one page.
-    """
+    """One stream of a walk. `bound` is how many items it tests: an SQL integer of at least one page."""
 
     condition: Fragment
     bound: Fragment
 
     @classmethod
-    def of(cls, tested: Tested, rows: int, streams: Fragment) -> "Walk":
-        """The tests that a page is worth, shared by its streams: `streams` is how many, an SQL integer."""
-        page = Parameter(rows, "int")
-        bound = sql("greatest(", page, ", ", tested.tests(rows), " / greatest((", streams, "), 1))")
-        return cls(tested.condition, bound)
+    def of(cls, tests: Tests, rows: int, streams: Fragment) -> "Walk":
+        """The tests shared by the streams: `streams` is how many there are, an SQL integer."""
+        whole, page = Parameter(isqrt(tests.factor**2 * rows), "int"), Parameter(rows, "int")
+        return cls(tests.condition, sql("greatest(", page, ", ", whole, " / greatest((", streams, "), 1))"))
 
     def stream(self, scan: Fragment, columns: str, by: Fragment, limit: Fragment) -> Fragment:
         """What matches of a scan that is ordered and bounded, and the item at the bound as `cut`.
@@ -92,28 +95,37 @@ class Walk:
         )
 
 
-def page(walk: Fragment, indexed: Fragment, columns: str, limited: Callable[[str], Fragment]) -> Fragment:
-    """A page by a walk, or else by the index.
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The same page of the same `columns`: walked with tests, sorted of `FOUND`, and sorted of all that matches.
 
-    `walk` and `indexed` both have `columns`, and `walk` has `cut`; `limited` is the order and the limit of a page whose
-    rows have the name it is given. Of the two the one that is not needed is never executed.
+    A walk has `cut` too. `limited` is the order and the limit of a page whose rows have the name it is given.
     """
+
+    walked: Callable[[Tests], Fragment]
+    few: Fragment
+    all: Fragment
+    columns: str
+    limited: Callable[[str], Fragment]
+
+
+def page(candidates: Candidates, tests: tuple[Tests, Tests], ways: Ways) -> Fragment:
+    """The page, by the first of the four ways that leads to it; those that are not needed are never executed."""
+    most = Parameter(FEW, "int")
+    is_few = sql("(SELECT count(*) <= ", most, " FROM found)")
+    near, far = map(ways.walked, tests)
+    select = sql("SELECT ", ways.columns, " FROM ")
     return sql(
-        "WITH walked AS MATERIALIZED (",
-        walk,
-        ") SELECT p.* FROM (SELECT ",
-        columns,
-        " FROM walked WHERE NOT ",
-        _CUT,
-        " UNION ALL SELECT ",
-        columns,
-        " FROM (",
-        indexed,
-        ") AS found WHERE ",
-        _CUT,
-        ") AS p ",
-        limited("p"),
+        sql("WITH near AS MATERIALIZED (", near, "), "),
+        sql("found AS MATERIALIZED (", candidates.found(), " AND ", _CUT_NEAR, " LIMIT ", most, " + 1), "),
+        sql("far AS MATERIALIZED (SELECT * FROM (", far, ") AS far WHERE ", _CUT_NEAR, " AND NOT ", is_few, ") "),
+        sql("SELECT p.* FROM (", select, "near WHERE NOT ", _CUT_NEAR),
+        sql(" UNION ALL ", select, "(", ways.few, ") AS few WHERE ", _CUT_NEAR, " AND ", is_few),
+        sql(" UNION ALL ", select, "far WHERE NOT ", _CUT_FAR),
+        sql(" UNION ALL ", select, "(", ways.all, ") AS every WHERE ", _CUT_FAR, ") AS p "),
+        ways.limited("p"),
     )
 
 
-_CUT = "(SELECT coalesce(bool_or(cut), FALSE) FROM walked)"
+_CUT_NEAR = "(SELECT coalesce(bool_or(cut), FALSE) FROM near)"
+_CUT_FAR = "(SELECT coalesce(bool_or(cut), FALSE) FROM far)"

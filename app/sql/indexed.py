@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from app.database.fragment import Fragment, join, sql
 from app.sql import narrowing, properties
-from app.sql.candidates import Candidates, Tested, Walk, page
+from app.sql.candidates import FOUND, Candidates, Tests, Walk, Ways, page
 from app.sql.conditions import (
     ROW,
     all_of,
@@ -21,6 +21,7 @@ from app.sql.conditions import (
     intersects_any,
     limit,
     matches,
+    near,
     overlaps,
     with_words,
 )
@@ -43,23 +44,24 @@ def columns(property_: str) -> Fragment:
     return sql("(collection, ", number, ", ", text, ", datetime DESC, tie DESC, id DESC)")
 
 
-def candidates(search: Search, indexes: Collection[str]) -> Fragment | None:
-    """In the place of `items i`: what an index finds for the words or the filter of a search without ids."""
-    if search.ids is not None:
-        return None
+def candidates(search: Search, indexes: Collection[str]) -> Candidates | None:
+    """What an index finds for the words of a search, all that have them, or else for its filter, and more."""
     words = with_words(search.terms)
     if words is not None:
-        return Candidates(words).items()
+        return Candidates(sql("FROM items i WHERE ", words))
     condition = narrowing.condition(search.filter, indexes)
-    if condition is None:
-        return None
-    # One collection at a time, as the index is: for all of them together the planner would read the table.
-    return sql(
-        "(SELECT i.* FROM collections c CROSS JOIN LATERAL (SELECT * FROM items i WHERE i.collection = c.key AND ",
-        condition,
-        " OFFSET 0) AS i WHERE ",
-        in_collections(search.collections),
-        ") AS i",
+    return None if condition is None else _in_each_collection(search, condition)
+
+
+def _in_each_collection(search: Search, *conditions: Fragment | None) -> Candidates:
+    """One collection at a time, as the indexes are: for all of them together the planner would read the table."""
+    return Candidates(
+        sql(
+            "FROM collections c CROSS JOIN LATERAL (SELECT i.ctid, i.* FROM items i WHERE i.collection = c.key",
+            all_of(*conditions),
+            " OFFSET 0) AS i WHERE ",
+            in_collections(search.collections),
+        )
     )
 
 
@@ -83,35 +85,39 @@ def advice(search: Search, indexes: Collection[str]) -> str:
     return f"; the operator could help it with {commands}"
 
 
-def by_field(search: Search, key: SortKey, rows: int, source: Fragment) -> Fragment:
+def by_field(search: Search, key: SortKey, rows: int, found: Candidates | None) -> Fragment:
     """The items of a search without ids, sorted by one property.
 
-    What else is asked is tested on the way, within a bound. Behind that all that matches is sorted: what the index of
-    the area finds, or else what `source` has, which are only items with the words that are asked.
+    Without conditions beside it, a page of the property's index. With some, that is walked, and what is sorted comes
+    from what is `found`. The index of an area goes before that of a filter, and before that of words once they are not
+    few: what has many is looked at for words, or sorted, in the area alone.
     """
     order = _Order.of(search, key)
-    tested = given(
-        intersects_any(search.area), overlaps(search.interval), matches(search.filter), with_words(search.terms)
-    )
-    if not tested:
+    area = intersects_any(search.area)
+    beside = given(area, overlaps(search.interval), matches(search.filter), with_words(search.terms))
+    if not beside:
         return _walk(search, order, rows, None)
-    range_ = narrowing.condition(search.filter, {key.field})
-    streams = sql("SELECT 3 * count(*)::int FROM collections c WHERE ", in_collections(search.collections))
-    walk = Walk.of(Tested(join(" AND ", tested), dear=search.terms is not None), rows, streams)
-    order = replace(order, range_=range_)
-    if search.area is None:
-        all_ = _all(replace(search, terms=None), order, rows, source)
-    else:
+    order = replace(order, range_=narrowing.condition(search.filter, {key.field}))
+    rest = replace(search, terms=None)
+    if found is None or area is not None:
         all_ = _all(search, order, rows, sql("items i"))
-    return page(
-        _walk(search, order, rows, walk),
-        all_,
-        f"{ROW.replace('i.', '')}, collection_id, number, text, keys",
-        lambda name: sql(order.merged(name), limit(rows)),
+    else:
+        all_ = _all(rest, order, rows, found.all())
+    if found is None or (area is not None and search.terms is None):
+        found = _in_each_collection(search, area, near(search.interval, "c.lag", "c.lead"))
+    ways = Ways(
+        walked=lambda tests: _walk(search, order, rows, tests),
+        few=_all(rest, order, rows, FOUND),
+        all=all_,
+        columns=f"{ROW.replace('i.', '')}, collection_id, number, text, keys",
+        limited=lambda row: sql(order.merged(row), limit(rows)),
     )
+    return page(found, Tests.of(search, beside), ways)
 
 
-def _walk(search: Search, order: "_Order", rows: int, walk: Walk | None) -> Fragment:
+def _walk(search: Search, order: "_Order", rows: int, tests: Tests | None) -> Fragment:
+    streams = sql("SELECT 3 * count(*)::int FROM collections c WHERE ", in_collections(search.collections))
+    walk = Walk.of(tests, rows, streams) if tests else None
     return sql(
         "SELECT p.*, c.id AS collection_id, ARRAY[p.number::text, p.text] AS keys",
         " FROM collections c CROSS JOIN LATERAL (",

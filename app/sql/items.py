@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import candidates, indexed
-from app.sql.candidates import Tested, Walk
+from app.sql.candidates import Candidates, Tests, Walk, Ways
 from app.sql.conditions import (
     LONGEST,
     ROW,
@@ -46,33 +46,35 @@ def page(search: Search, rows: int, indexes: Collection[str] = ()) -> Fragment:
 
     `indexes` are the properties that have an index.
     """
-    found = indexed.candidates(search, indexes)
-    source = sql("items i") if found is None else found
-    # What came out of an index of words needs no second look.
-    rest = search if found is None else replace(search, terms=None)
+    found = None if search.ids is not None else indexed.candidates(search, indexes)
     if fields(search.sortby):
         field = indexed.field(search, indexes)
-        return _sorted(rest, rows, source) if field is None else indexed.by_field(search, field, rows, source)
+        return _sorted(search, rows, found) if field is None else indexed.by_field(search, field, rows, found)
     if search.ids is not None:
-        return _tested(search, rows, source)
-    if found is None:
-        return _in_order(search, rows)
-    conditions = join(" AND ", given(matches(search.filter), with_words(search.terms)))
-    return candidates.page(
-        _in_order(replace(search, terms=None, filter=None), rows, Tested(conditions, dear=search.terms is not None)),
-        _tested(rest, rows, source),
-        _PAGE,
-        lambda name: sql(Order.of(search).by(name), limit(rows)),
+        return _tested(search, rows, sql("items i"))
+    return _in_order(search, rows) if found is None else _with_candidates(search, rows, found)
+
+
+def _with_candidates(search: Search, rows: int, found: Candidates) -> Fragment:
+    scanned, rest = replace(search, terms=None, filter=None), replace(search, terms=None)
+    ways = Ways(
+        walked=lambda tests: _in_order(scanned, rows, tests),
+        few=_tested(rest, rows, candidates.FOUND),
+        all=_tested(rest, rows, found.all()),
+        columns=_PAGE,
+        limited=lambda row: sql(Order.of(search).by(row), limit(rows)),
     )
+    tested = given(matches(search.filter), with_words(search.terms))
+    return candidates.page(found, Tests.of(search, tested), ways)
 
 
-def _in_order(search: Search, rows: int, tested: Tested | None = None) -> Fragment:
-    """By an index that has the order of the page; with `tested`, a condition beside it, as a walk with a bound."""
+def _in_order(search: Search, rows: int, tests: Tests | None = None) -> Fragment:
+    """By an index that has the order of the page; with `tests` beside the search, as a walk."""
     if search.area is not None:
-        return _through_space(search, search.area, rows, tested)
+        return _through_space(search, search.area, rows, tests)
     if search.collections is not None:
-        return _through_collections(search, search.collections, rows, tested)
-    return _through_time(search, rows, tested)
+        return _through_collections(search, search.collections, rows, tests)
+    return _through_time(search, rows, tests)
 
 
 def one(collection: str, item_id: str) -> Fragment:
@@ -84,9 +86,10 @@ def one(collection: str, item_id: str) -> Fragment:
     )
 
 
-def _sorted(search: Search, rows: int, source: Fragment) -> Fragment:
+def _sorted(search: Search, rows: int, found: Candidates | None) -> Fragment:
     """All that matches, and of it the page: an order without an index. It is the time limit that bounds it."""
     order = Sorted.of(search)
+    source, rest = (sql("items i"), search) if found is None else (found.all(), replace(search, terms=None))
     return sql(
         "SELECT ",
         ROW,
@@ -96,7 +99,7 @@ def _sorted(search: Search, rows: int, source: Fragment) -> Fragment:
         source,
         " JOIN collections c ON c.key = i.collection WHERE ",
         order.after(),
-        every(search),
+        every(rest),
         " ",
         order.by(),
         limit(rows),
@@ -120,7 +123,7 @@ def _tested(search: Search, rows: int, source: Fragment) -> Fragment:
     )
 
 
-def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tested: Tested | None) -> Fragment:
+def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Tests | None) -> Fragment:
     """One stream for each collection, each part of the area and each stretch of time: an index scan that returns the
     items of its box in the order of time and stops at the page. The streams are merged outside.
 
@@ -131,7 +134,7 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tested: T
     within = sql(
         " WHERE c.last_datetime IS NOT NULL AND c.envelope && area.shape", all_of(in_collections(search.collections))
     )
-    walk = Walk.of(tested, rows, sql("SELECT count(*)::int FROM ", places, within)) if tested else None
+    walk = Walk.of(tests, rows, sql("SELECT count(*)::int FROM ", places, within)) if tests else None
     return sql(
         "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection) p.*, c.id AS collection_id FROM ",
         places,
@@ -205,9 +208,9 @@ def _windows(order: Order) -> Fragment:
     return sql(f"generate_series(bounds.{first}, bounds.{last}, {step}{_WINDOW}) AS far (instant)")
 
 
-def _through_collections(search: Search, collections: tuple[str, ...], rows: int, tested: Tested | None) -> Fragment:
+def _through_collections(search: Search, collections: tuple[str, ...], rows: int, tests: Tests | None) -> Fragment:
     order = Order.of(search)
-    walk = Walk.of(tested, rows, sql(Parameter(len(collections), "int"))) if tested else None
+    walk = Walk.of(tests, rows, sql(Parameter(len(collections), "int"))) if tests else None
     conditions = sql(
         "i.collection = c.key",
         all_of(
@@ -228,9 +231,9 @@ def _through_collections(search: Search, collections: tuple[str, ...], rows: int
     )
 
 
-def _through_time(search: Search, rows: int, tested: Tested | None) -> Fragment:
+def _through_time(search: Search, rows: int, tests: Tests | None) -> Fragment:
     order = Order.of(search)
-    walk = Walk.of(tested, rows, sql("1")) if tested else None
+    walk = Walk.of(tests, rows, sql("1")) if tests else None
     conditions = sql(
         order.after(search.seek),
         all_of(near(search.interval, *LONGEST), overlaps(search.interval), matches(search.filter)),

@@ -405,7 +405,7 @@ async def test_faults_of_a_body(client: httpx.AsyncClient, body: bytes, paramete
             ("Limit=1", "Limit"),
             ("bbox[]=1", "bbox[]"),
         ),
-        *(("filter=a%3D", "filter"), ("q=text", "q"), ("conf={}", "conf"), ("querie={}", "querie")),
+        *(("filter=a%3D", "filter"), ("words=text", "words"), ("conf={}", "conf"), ("querie={}", "querie")),
         *(("ids=a%00b", "ids"), ("collections=%00", "collections")),
     ],
 )

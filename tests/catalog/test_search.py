@@ -213,9 +213,10 @@ async def filled(database_url: str) -> AsyncIterator[str]:
             await indexing.drop(database, name)
 
 
-@pytest.fixture(scope="module", params=["planner", "index", "property indexes", "short walks"])
+@pytest.fixture(scope="module", params=["planner", "near", "few", "far", "all", "mixed"])
 async def loaded(filled: str, request: pytest.FixtureRequest) -> AsyncIterator[Catalog]:
-    """The planner sorts a table as small as this one, so that the order of the indexes must be asked for."""
+    """The planner sorts a table as small as this one, so that the order of the indexes must be asked for; and each of
+    the ways of candidates.py is gone only if the bounds of those before it are small."""
     way = "on" if request.param == "planner" else "off"
     async with Database.opened(filled, size=1, query_timeout=60) as database:
         async with database.pool.acquire() as connection:
@@ -223,13 +224,28 @@ async def loaded(filled: str, request: pytest.FixtureRequest) -> AsyncIterator[C
                 await connection.execute(f"SET enable_{plan} = {way}")
             await connection.execute(f"SET cpu_operator_cost = {1 if way == 'off' else 'DEFAULT'}")
         indexes = KnownIndexes()
-        if request.param in ("property indexes", "short walks"):
+        if request.param != "planner":
             await indexes.refresh(database)
             assert indexes.properties == INDEXED
         with pytest.MonkeyPatch.context() as patch:
-            if request.param == "short walks":
-                patch.setattr(candidates, "_SHARE", 0)
+            for bound, value in BOUNDS.get(request.param, {}).items():
+                patch.setattr(candidates, bound, value)
             yield Catalog(database, default_limit=10, max_limit=1000, indexes=indexes)
+
+
+def bounds(near: int, few: int, far: int) -> dict[str, object]:
+    return {"WORDS": (near, far), "PROPERTIES": (near, far), "FEW": few}
+
+
+ALL = 10_000
+# A walk of no tests tests a page.
+BOUNDS = {
+    "near": bounds(ALL, 0, 0),
+    "few": bounds(0, ALL, 0),
+    "far": bounds(0, 0, ALL),
+    "all": bounds(0, 0, 0),
+    "mixed": bounds(2, 12, 6),
+}
 
 
 async def fill(database: Database, items: list[Document]) -> None:
