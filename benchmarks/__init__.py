@@ -1,1 +1,1 @@
-"""Measurements. Each is a command that prints a table; benchmarks/README.md has the results."""
+"""Measurements. `python -m benchmarks` is the one against the peers; benchmarks/README.md has the results of all."""

@@ -1,0 +1,64 @@
+"""Upesi and its peers, asked the same questions about the same catalogue, in turn, in one run.
+
+    python -m benchmarks                                   # all parts, some 15 minutes
+    python -m benchmarks search walk --items 20000         # parts by name, a smaller catalogue
+    python -m benchmarks --no-peer --seconds 1 --rounds 1
+
+The peers are installed from PyPI into an environment of their own. Before anything is timed, the answers are compared.
+Results go to benchmarks/results (JSON and SVG) and into the tables of benchmarks/README.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import parts, peers, report, wrk
+
+_HERE = Path(__file__).parent
+
+
+def main(given: list[str]) -> None:
+    arguments = _arguments(given)
+    wrk.check()
+    programs = peers.installed(arguments.peers) if arguments.peer else None
+    effort = parts.Effort(arguments.seconds, arguments.rounds, arguments.pages)
+    with parts.stage(arguments.items, arguments.templates, programs, effort) as stage:
+        versions = parts.versions(stage)
+        # Writes change the catalogue, so they come last whatever the order they were named in.
+        for name in [name for name in parts.PARTS if name in (arguments.parts or parts.PARTS)]:
+            report.say(f"{name} …")
+            written = stage.written
+            circumstances = report.Circumstances.now(versions, given, written.count, written.bytes)
+            part = parts.PARTS[name](stage)
+            report.write(arguments.into, part, circumstances)
+            print(f"\n{part.title}\n\n{report.table(part.rows)}", flush=True)
+
+
+def _arguments(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts.PARTS)}; all without one")
+    parser.add_argument("--items", type=int, default=100_000, help="in the catalogue (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=3, help="of each measurement (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each comparison (%(default)s)")
+    parser.add_argument("--pages", type=int, default=50, help="of the walk (%(default)s)")
+    parser.add_argument("--peer", action=argparse.BooleanOptionalAction, default=True, help="measure the peers too")
+    parser.add_argument("--peers", type=Path, default=_HERE.parent / ".peers", help="folder of their environment")
+    parser.add_argument("--templates", type=Path, default=_real(), help="folder of real items to make the catalogue of")
+    parser.add_argument("--made-up", dest="templates", action="store_const", const=None, help="of made-up items only")
+    parser.add_argument("--into", type=Path, default=_HERE, help="folder of the README and the results")
+    found = parser.parse_args(given)
+    if unknown := set(found.parts) - set(parts.PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    return found
+
+
+def _real() -> Path | None:
+    """Real metadata, where it lies beside the project."""
+    folder = _HERE.parents[1] / "shared" / "data"
+    return folder if folder.exists() else None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

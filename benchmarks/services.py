@@ -1,0 +1,165 @@
+"""What is measured, as processes: a private cluster, and the services in front of it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import httpx
+
+from app.database import embedded, schema
+
+WORKERS = 2
+UPESI, SKETCH = "Upesi", "sketch"
+Answer = TypeVar("Answer")
+_PATIENCE = 60  # seconds for a service to answer
+
+
+@dataclass(frozen=True)
+class Service:
+    """`lacks` names the kinds of request that it cannot answer; it is left out of those rows."""
+
+    name: str
+    base: str
+    lacks: frozenset[str] = frozenset()
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's user can reach too, gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="upesi-bench-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@contextmanager
+def database(path: Path) -> Iterator[str]:
+    """The URL of a new cluster, which syncs each commit to its disk, with the schema of this version in it."""
+    with embedded.running(path) as url:
+        schema.migrate(url)
+        yield url
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def process(command: Sequence[str | Path], port: int, environment: dict[str, str]) -> Iterator[str]:
+    """The base URL of a service that answers by now, and is stopped afterwards."""
+    running = subprocess.Popen([str(part) for part in command], env={**os.environ, **environment})
+    base = f"http://127.0.0.1:{port}"
+    try:
+        _await(base, running)
+        yield base
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def _await(base: str, running: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end and running.poll() is None:
+        try:
+            httpx.get(base, timeout=_PATIENCE)
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise SystemExit(f"{running.args!r} does not answer")
+
+
+def uvicorn(target: str, port: int, *options: str, python: str | Path = sys.executable) -> list[str | Path]:
+    quiet = ["--no-access-log", "--log-level", "warning", "--no-proxy-headers"]
+    return [python, "-m", "uvicorn", target, *options, "--port", str(port), "--workers", str(WORKERS), *quiet]
+
+
+@contextmanager
+def upesi(url: str, name: str = UPESI, **settings: str) -> Iterator[Service]:
+    port = free_port()
+    command = uvicorn("app.main:create_app", port, "--factory")
+    with process(command, port, {"UPESI_DATABASE_URL": url, **settings}) as base:
+        yield Service(name, base)
+
+
+@contextmanager
+def sketch(url: str) -> Iterator[Service]:
+    port = free_port()
+    with process(uvicorn("benchmarks.sketch:app", port), port, {"UPESI_DATABASE_URL": url}) as base:
+        yield Service(SKETCH, base)
+
+
+@dataclass(frozen=True)
+class Cost:
+    seconds: float
+    megabytes: float
+
+
+def cost(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> Cost:
+    """Run a command to its end: the time it took, and the memory of its largest process at its peak."""
+    started = time.perf_counter()
+    running = subprocess.Popen(
+        [str(part) for part in command], env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise SystemExit(f"{running.args!r} failed")
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    return Cost(time.perf_counter() - started, usage.ru_maxrss * unit / 1e6)
+
+
+def execute(url: str, *statements: str) -> None:
+    """Each in a transaction of its own."""
+
+    async def act(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        for statement in statements:
+            await connection.execute(statement)
+
+    _connected(url, act)
+
+
+def tidied_size(url: str) -> int:
+    """Bytes of the database, vacuumed and analysed, as it is when it has been there for a while."""
+    execute(url, "VACUUM ANALYZE")
+
+    async def act(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
+        size: int = await connection.fetchval("SELECT pg_database_size(current_database())")
+        return size
+
+    return _connected(url, act)
+
+
+def _connected(url: str, act: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[Answer]]") -> Answer:
+    async def run() -> Answer:
+        connection = await asyncpg.connect(url)
+        try:
+            return await act(connection)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def versions() -> list[str]:
+    """Of Upesi and of PostgreSQL."""
+    said = subprocess.run(
+        [str(embedded.find_programs() / "postgres"), "--version"], capture_output=True, text=True, check=True
+    )
+    return [f"Upesi {version('upesi')}", f"PostgreSQL {said.stdout.split()[2]}"]
