@@ -31,8 +31,8 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from app import client, indexing
 from app import demo as demo_catalogue
-from app import indexing
 from app.bulk.load import Loader, OnError, Report, Stopped
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Format, Source
@@ -55,6 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.add_typer(client.commands)
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 

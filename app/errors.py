@@ -9,6 +9,7 @@ UpesiError
 ├── PreconditionFailed  412  If-Match names another state than the stored one
 ├── TooLarge            413  the body is larger than the service accepts
 ├── UnsupportedType     415  the body has a content type that is not read here
+├── InvalidMetadata     422  what is stored says something that cannot be; `parameter` is its place
 ├── PreconditionMissing 428  the service asks for If-Match
 ├── Unavailable         503  the database cannot be reached, or refuses new work
 └── TimedOut            504  the query ran into the time limit
@@ -90,6 +91,14 @@ class TooLarge(UpesiError):
 class UnsupportedType(UpesiError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "UnsupportedMediaType"
+
+
+class InvalidMetadata(UpesiError):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "InvalidMetadata"
+
+    def __init__(self, description: str, place: str) -> None:
+        super().__init__(f"{place}: {description}", place)
 
 
 class PreconditionMissing(UpesiError):

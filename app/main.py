@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.api import (
     aggregations,
+    assets,
     collection_members,
     collections,
     docs,
@@ -47,7 +48,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    for module in (landing, docs, collections, collection_members, items, queryables, functions, search, aggregations):
+    for module in (
+        *(landing, docs, collections, collection_members, items, assets),
+        *(queryables, functions, search, aggregations),
+    ):
         app.router.routes.extend(module.router.routes)
     if settings.writes != "off":
         app.router.routes.extend([*transactions.items.routes, *transactions.collections.routes])

@@ -103,6 +103,20 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Folder of the JSON Schemas of extensions, each found by its `$id`", validate_default=True),
     ] = None
+    href_rules: Annotated[
+        dict[str, str],
+        Field(
+            description="Prefixes of asset hrefs and what stands in their place, as a JSON object; each ends with `/`"
+        ),
+    ] = {}
+
+    @field_validator("href_rules")
+    @classmethod
+    def _ends_where_a_name_does(cls, rules: dict[str, str]) -> dict[str, str]:
+        for prefix in (part for rule in rules.items() for part in rule):
+            if not prefix.endswith("/") or "://" not in prefix:
+                raise ValueError(f"{prefix!r} is no prefix such as s3://bucket/ or https://host/")
+        return rules
 
     @field_validator("schema_dir")
     @classmethod

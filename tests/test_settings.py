@@ -76,6 +76,7 @@ GIVEN = [
     ("keep_timestamps", "true", True),
     ("validation", "off", "off"),
     ("schema_dir", "/schemas", Path("/schemas")),
+    ("href_rules", '{"s3://a/": "https://b/"}', {"s3://a/": "https://b/"}),
 ]
 
 
@@ -117,6 +118,8 @@ def test_the_table_above_has_each_setting() -> None:
         ("require_if_match", "perhaps"),
         ("keep_timestamps", "perhaps"),
         ("validation", "strict"),
+        ("href_rules", '{"https://a.example": "https://b.example/"}'),
+        ("href_rules", '{"/a/": "https://b.example/"}'),
     ],
 )
 def test_bad_value_is_refused_under_its_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:

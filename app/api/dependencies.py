@@ -51,11 +51,11 @@ async def _context(request: Request) -> Context:
 
 
 async def _context_of_plain(request: Request) -> Context:
-    _query(request, frozenset())
+    known_query(request, frozenset())
     return await _context(request)
 
 
-def _query(request: Request, known: frozenset[str]) -> dict[str, str]:
+def known_query(request: Request, known: frozenset[str]) -> dict[str, str]:
     """The query string, each parameter known and given once. Raises InvalidRequest."""
     if not request.scope["query_string"]:
         return {}
@@ -69,15 +69,15 @@ def _query(request: Request, known: frozenset[str]) -> dict[str, str]:
 
 
 async def _query_search(request: Request) -> Search:
-    return Search.from_query(_query(request, _SEARCH))
+    return Search.from_query(known_query(request, _SEARCH))
 
 
 async def _items_search(request: Request, collection_id: str) -> Search:
-    return Search.from_query(_query(request, _ITEMS), collection_id)
+    return Search.from_query(known_query(request, _ITEMS), collection_id)
 
 
 async def _collection_search(request: Request) -> CollectionSearch:
-    return CollectionSearch.from_query(_query(request, COLLECTIONS_PARAMETERS))
+    return CollectionSearch.from_query(known_query(request, COLLECTIONS_PARAMETERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +89,32 @@ class Posted(Generic[Asked]):
 
 
 async def _posted_search(request: Request) -> Posted[Search]:
-    _query(request, _FORM)
+    known_query(request, _FORM)
     body = await _body(request)
     return Posted(Search.from_body(body), body)
 
 
 async def _posted_collection_search(request: Request) -> Posted[CollectionSearch]:
-    _query(request, frozenset())
+    known_query(request, frozenset())
     body = await _body(request)
     return Posted(CollectionSearch.from_body(body), body)
 
 
 async def _query_aggregate(request: Request) -> Aggregate:
-    return Aggregate.from_query(_query(request, AGGREGATE_PARAMETERS))
+    return Aggregate.from_query(known_query(request, AGGREGATE_PARAMETERS))
 
 
 async def _collection_aggregate(request: Request, collection_id: str) -> Aggregate:
-    return Aggregate.from_query(_query(request, AGGREGATE_PARAMETERS), collection_id)
+    return Aggregate.from_query(known_query(request, AGGREGATE_PARAMETERS), collection_id)
 
 
 async def _posted_aggregate(request: Request) -> Aggregate:
-    _query(request, frozenset())
+    known_query(request, frozenset())
     return Aggregate.from_body(await _body(request))
 
 
 async def _posted_collection_aggregate(request: Request, collection_id: str) -> Aggregate:
-    _query(request, frozenset())
+    known_query(request, frozenset())
     return Aggregate.from_body(await _body(request), collection_id)
 
 
@@ -146,7 +146,7 @@ def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Call
     """A dependency that reads a body of one of the types, or none where no type is named."""
 
     async def read(request: Request) -> Change:
-        _query(request, parameters)
+        known_query(request, parameters)
         context = await _context(request)
         media_type = _media_type(request, media_types) if media_types else ""
         tags = _tags(request, context.settings)
@@ -180,7 +180,7 @@ def _tags(request: Request, settings: Settings) -> Tags:
 
 async def _deletion_of_collection(request: Request) -> bool:
     """Whether its items are to go too. Raises InvalidRequest."""
-    asked = _query(request, frozenset({"cascade"})).get("cascade", "false")
+    asked = known_query(request, frozenset({"cascade"})).get("cascade", "false")
     if asked not in ("true", "false"):
         raise InvalidRequest(f"cascade: {asked!r} is neither true nor false", "cascade")
     return asked == "true"

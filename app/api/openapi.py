@@ -105,6 +105,58 @@ class AggregationCollection(BaseModel):
     links: list[dict[str, Any]]
 
 
+class AssetReader(BaseModel):
+    """What reads a file: GDAL's driver by its short name, the engine of xarray; null where there is none."""
+
+    format: str
+    driver: str | None
+    engine: str | None
+    vector: bool
+
+
+class GridBand(BaseModel):
+    """null is what nobody says. `value = stored * scale + offset`, in `unit`."""
+
+    name: str | None
+    common_name: str | None
+    description: str | None
+    dtype: str | None
+    nodata: float | str | None
+    scale: float | str | None
+    offset: float | str | None
+    unit: str | None
+
+
+class GridBody(BaseModel):
+    """Where the pixels are and what they mean; null is what nobody says, and numbers JSON has not are texts."""
+
+    code: str | None
+    wkt2: str | None
+    projjson: dict[str, Any] | None
+    geotransform: Annotated[list[float], Field(min_length=6, max_length=6, description="In GDAL's order.")] | None
+    shape: Annotated[list[int], Field(min_length=2, max_length=2, description="Rows, columns.")] | None
+    bbox: Annotated[list[float], Field(min_length=4, max_length=4, description="In the CRS.")] | None
+    resolution: Annotated[list[float], Field(min_length=2, max_length=2)] | None
+    bands: list[GridBand]
+    dtype: str | None
+    nodata: float | str | None
+    scale: float | str | None
+    offset: float | str | None
+
+
+class AssetGrid(BaseModel):
+    """What an item and its collection say of an asset; no file is opened for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str
+    item: str
+    asset: str
+    href: str
+    reader: AssetReader | None
+    grid: GridBody
+
+
 def _answers(model: type[BaseModel], media_type: str, *statuses: HTTPStatus) -> Responses:
     return {200: _content(model, media_type, "OK")} | _errors(*statuses)
 
@@ -131,6 +183,7 @@ CONFORMS = _answers(Conformance, JSON, _BAD)
 COLLECTIONS = _answers(Collections, JSON, _BAD, _SLOW, _DOWN)
 COLLECTION = _answers(Collection, JSON, _BAD, _MISSING, _DOWN)
 ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
+GRID = _answers(AssetGrid, JSON, _BAD, _MISSING, HTTPStatus.UNPROCESSABLE_ENTITY, _DOWN)
 FUNCTIONS = _answers(Functions, JSON, _BAD)
 MEMBERS = _answers(JsonSchema, SCHEMA, _BAD)
 QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
@@ -222,10 +275,17 @@ def document(app: FastAPI, base: str) -> bytes:
     )
     for path in described["paths"].values():
         for operation in path.values():
-            operation["responses"].pop("422", None)
+            _drop_unsaid(operation["responses"])
             for response in operation["responses"].values():
                 _name_media_type(response)
     return orjson.dumps(_as_30(described))
+
+
+def _drop_unsaid(responses: dict[str, Any]) -> None:
+    """FastAPI says of each route that it answers 422, in a shape of its own."""
+    said = responses.get("422", {}).get("content", {}).get(JSON, {}).get("schema", {}).get("$ref", "")
+    if not said.endswith(f"/{ErrorBody.__name__}"):
+        responses.pop("422", None)
 
 
 def _name_media_type(response: dict[str, Any]) -> None:

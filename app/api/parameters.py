@@ -146,6 +146,17 @@ ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit"
 COLLECTIONS_PARAMETERS = _parameters("bbox", "datetime", "limit", *_EXTENSIONS, "token", values=_COLLECTION_VALUES)
 AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED, values=_AGGREGATED)
 
+GRID_PARAMETERS = _parameters(
+    "prefer",
+    values={
+        "prefer": (
+            {"type": "string"},
+            "Which of its places the href is: an alternate by its name, or a scheme (s3, gs, https). The asset's own "
+            "where there is none.",
+        )
+    },
+)
+
 
 def _body(values: _Values, objects: dict[str, Any]) -> dict[str, Any]:
     """The same values as members of a JSON object; `objects` are those that have another form in it."""

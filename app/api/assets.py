@@ -1,0 +1,51 @@
+"""What an item says of its assets, and where they are. Nothing is opened."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app.api import paths
+from app.api.dependencies import ContextDep, known_query
+from app.api.links import item_url
+from app.api.openapi import GRID
+from app.api.parameters import GRID_PARAMETERS
+from app.api.responses import json_answer
+from app.assets.href import resolved
+from app.raster.grid import grid
+from app.raster.reader import reader
+from app.stac import document as documents
+from app.stac.asset import asset_of
+
+router = APIRouter(tags=["Assets"])
+
+
+async def _prefer(request: Request) -> str | None:
+    return known_query(request, frozenset({"prefer"})).get("prefer")
+
+
+@router.get(paths.GRID, summary="The grid of an asset", responses=GRID, openapi_extra=GRID_PARAMETERS)
+async def get_grid(
+    context: ContextDep,
+    collection_id: str,
+    item_id: str,
+    asset: str,
+    prefer: Annotated[str | None, Depends(_prefer)],
+) -> Response:
+    context.watch.lap("parse")
+    stored = await context.catalog.item(collection_id, item_id)
+    owner = await context.catalog.collection(collection_id)
+    context.watch.lap("db")
+    item: dict[str, Any] = documents.parse(stored.content)
+    described = reader(asset_of(item, asset))
+    source = item_url(context.base, collection_id, item_id)
+    return json_answer(
+        {
+            "collection": collection_id,
+            "item": item_id,
+            "asset": asset,
+            "href": resolved(item, asset, prefer=prefer, rules=context.settings.href_rules, source=source),
+            "reader": described and described.document(),
+            "grid": grid(item, asset, documents.parse(owner.content)).document(),
+        },
+        context.watch,
+    )

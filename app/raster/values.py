@@ -1,0 +1,72 @@
+"""Values of STAC metadata as Python has them; what cannot be one raises InvalidMetadata with its place."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+from app.errors import InvalidMetadata
+
+# The raster extension has these for the numbers JSON cannot write.
+_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_LARGEST = 10**300
+_NAMES = {"inf": "inf", "-inf": "-inf", "nan": "nan"}
+
+
+def number(value: Any, place: str) -> float | None:
+    """A number as it is said, a whole one as int, or one of "nan", "inf" and "-inf"."""
+    if value is None:
+        return None
+    if _is_number(value):
+        return cast(float, value)
+    if isinstance(value, str) and value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    raise InvalidMetadata(f"{value!r} is no number", place)
+
+
+def numbers(value: Any, place: str, *counts: int) -> Sequence[float]:
+    """So many finite numbers."""
+    if isinstance(value, list | tuple) and len(value) in counts and all(map(_is_finite, value)):
+        return value
+    raise InvalidMetadata(f"is not {' or '.join(map(str, counts))} numbers", place)
+
+
+def integer(value: Any, place: str) -> int | None:
+    """A whole number, which some write as 32633.0."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise InvalidMetadata(f"{value!r} is no whole number", place)
+
+
+def text(value: Any, place: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidMetadata(f"{value!r} is no text", place)
+
+
+def common(values: Sequence[Any]) -> Any:
+    """The value that all of them are, else None."""
+    first, *others = values
+    alike = all(value == first or (_is_nan(value) and _is_nan(first)) for value in others)
+    return first if alike else None
+
+
+def as_json(value: float | None) -> float | str | None:
+    """As `number` reads it."""
+    return value if value is None or math.isfinite(value) else _NAMES[str(float(value))]
+
+
+def _is_number(value: Any) -> bool:
+    # Beyond a double there is no pixel, and Python refuses to compute with such a whole number.
+    return isinstance(value, float) or (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
