@@ -1,42 +1,34 @@
 """`upesi`: the second door, beside HTTP, to the same catalogue."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, BinaryIO, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 import uvicorn
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Column, Table
 from rich.text import Text
 
-from app import client, indexing
+from app import client, console, indexing
 from app import demo as demo_catalogue
-from app.bulk.load import Loader, OnError, Report, Stopped
+from app.bulk import compact as compaction
+from app.bulk.load import Loader, OnError
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Format, Source
-from app.bulk.readers.web import Web, is_url
+from app.bulk.report import Report, Told
+from app.bulk.run import Job, run
 from app.catalog import Catalog
 from app.database import embedded, schema
 from app.database.pool import Database
@@ -56,8 +48,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(client.commands)
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+_out, _err = console.out, console.err
 
 Answer = TypeVar("Answer")
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -120,21 +111,38 @@ def load(
         Format | None,
         typer.Option("--format", help="Of the sources; else found from the content.", show_default=False),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the load of these files was interrupted.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that check documents; 1 is none but this.  [default: one a core]", min=1),
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(help="File that is told in JSON what became of the load; `-` is standard output.")
+    ] = None,
 ) -> None:
     """Load collections and items: NDJSON, JSON, ItemCollections, STAC GeoParquet, static catalogues, other STAC APIs.
 
     Each document is checked first. A batch of up to 1,000 items is stored whole or not at all, so that with
     `--on-error stop` nothing of the batch with the fault is stored, and with `skip` all of it but the faults.
+
+    Exits with 0 where every document is stored, 1 where one was refused or the load failed, 2 where it is misspelt, 130
+    after Ctrl-C and 143 when it was asked to end. Whatever ended it, also by force, `--resume` goes on with a file.
     """
     named = [Source(location, form) for location in sources]
     for source in named:
         source.check()
+    if report not in (None, "-") and not Path(str(report)).parent.is_dir():
+        raise SetupError(f"there is no folder for the report {report!r}")
     settings = Settings()
-    rules = Rules.of(settings)
-    with _ready_database(settings) as url:
-        report, stopped = asyncio.run(_load_sources(url, named, mode, on_error, rules))
-    _summarise(report, stopped)
-    if report.refused:
+    processes = workers or os.cpu_count() or 1
+    job = Job(named, mode, on_error, resume, processes, Rules.of(settings))
+    told = Told(Report())
+    with _reported(told, report), _ready_database(settings) as url:
+        asyncio.run(_load(url, job, told))
+    console.summarise(told, _err if report == "-" else _out)
+    if told.report.refused:
         raise typer.Exit(1)
 
 
@@ -162,6 +170,27 @@ async def _export(settings: Settings, url: str, search: Search, to: str, form: E
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
         catalog = Catalog(database, settings.default_limit, settings.max_limit)
         await export_file.write(catalog, search, to, form, settings)
+
+
+def compact(
+    collections: Annotated[
+        list[str] | None, typer.Option("--collection", help="One of this id; may be repeated. Else all.")
+    ] = None,
+) -> None:
+    """Store items in fewer bytes: train dictionaries on what collections have become, and rewrite items with them.
+
+    Runs beside everything else, in small transactions. What is served stays as it is. A dictionary that no item needs
+    any more goes in a later run, when its successor is an hour old.
+    """
+    with _ready_database(Settings()) as url:
+        asyncio.run(_compact(url, collections or []))
+
+
+async def _compact(url: str, collections: list[str]) -> None:
+    async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
+        with _err.status("Compacting …"):
+            async for done in compaction.compact(database, collections):
+                console.tell_compaction(done)
 
 
 @app.command()
@@ -306,88 +335,42 @@ def _serve(url: str, host: str, port: int, workers: int) -> None:
     )
 
 
-async def _load_sources(
-    url: str, sources: list[Source], mode: Mode, on_error: OnError, rules: Rules
-) -> tuple[Report, bool]:
-    """The report, and whether a refusal stopped the load."""
+async def _load(url: str, job: Job, told: Told) -> None:
+    # It tells of connections that it cannot make with a traceback, which we tell of in a line.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
-        loader = Loader(database, mode, on_error, _print_refusal, rules)
-        stopped = False
-        several = len(sources) > 1
-        with _progress(loader.report) as progress, Web() as web:
-            try:
-                for source in sources:
-                    found = source.entries(web, _shown(source.location, progress))
-                    await loader.load(_in_source(source.location, found) if several else found)
-            except Stopped:
-                stopped = True
-        await loader.finish()
-    return loader.report, stopped
+        with console.progress(told) as progress:
+            await run(database, job, told, console.Watch(progress))
+
+
+@contextmanager
+def _reported(told: Told, to: str | None) -> Iterator[None]:
+    """The report is written however the load ends."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        told.outcome = "interrupted"
+        _err.print("Interrupted: all batches before this one are stored, and --resume goes on with a file.")
+        raise
+    except Exception as error:
+        told.error = str(error)
+        if told.report.stored > told.before:
+            _err.print("Failed: all batches before this one are stored, and --resume goes on with a file.")
+        raise
+    finally:
+        if to == "-":
+            sys.stdout.buffer.write(told.json())
+        elif to is not None:
+            Path(to).write_bytes(told.json())
 
 
 async def _load_demo(url: str) -> Report:
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:
-        loader = Loader(database, "upsert", "stop", _print_refusal)
-        with _progress(loader.report) as progress:
+        told = Told(Report())
+        loader = Loader(database, "upsert", "stop", console.print_refusal, report=told.report)
+        with console.progress(told) as progress:
             documents = chain(demo_catalogue.collections(), demo_catalogue.items())
             found = progress.track(documents, demo_catalogue.COUNT, description="demo catalogue")
             await loader.load(Entry(document["id"], document) for document in found)
         await loader.finish()
     return loader.report
-
-
-def _in_source(name: str, found: Iterable[Entry]) -> Iterator[Entry]:
-    """A place that is a URL, or a path below the source, says enough."""
-    for entry in found:
-        says_enough = is_url(entry.place) or entry.place.startswith(name)
-        yield entry if says_enough else replace(entry, place=f"{name}, {entry.place}")
-
-
-def _shown(name: str, progress: Progress) -> Callable[[Path], AbstractContextManager[BinaryIO]]:
-    """Opens the files of a source; how far one is read is shown, or that something comes in."""
-    waiting = progress.add_task(escape("standard input" if name == "-" else name), total=None)
-
-    def opened(path: Path) -> AbstractContextManager[BinaryIO]:
-        return progress.open(path, "rb", task_id=waiting)
-
-    return opened
-
-
-def _progress(report: Report) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        _Stored(report),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=_err,
-    )
-
-
-class _Stored(ProgressColumn):
-    """What the load has stored so far."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__()
-        self._report = report
-
-    def render(self, task: Task) -> Text:
-        done = self._report.items + self._report.replaced + self._report.unchanged
-        return Text(f"{done:,} items, {done / task.elapsed:,.0f}/s" if task.elapsed else f"{done:,} items")
-
-
-def _print_refusal(place: str, reason: str) -> None:
-    _err.print(Text(f"refused: {place}: {reason}"), soft_wrap=True)
-
-
-def _summarise(report: Report, stopped: bool) -> None:
-    parts = [f"{report.items:,} items new", f"{report.replaced:,} replaced", f"{report.unchanged:,} as they were"]
-    parts += [f"{report.collections:,} collections", f"{report.refused:,} documents refused"]
-    _out.print(", ".join(parts) + ".")
-    if stopped:
-        _out.print(
-            "Stopped at the refusal: nothing of its batch is stored, all batches before it are."
-            " Mend the document and load again with --mode upsert, or leave it out with --on-error skip.",
-            soft_wrap=True,
-        )

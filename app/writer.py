@@ -3,6 +3,8 @@
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from asyncpg import Record
 
@@ -10,28 +12,47 @@ from app import sql
 from app.database import content as contents
 from app.database.content import Encoder
 from app.database.pool import Database, Transaction
-from app.errors import Dangling
+from app.errors import Dangling, Unavailable
 from app.sql.loading import Mode, Row
 from app.stac.item import CheckedItem
-from app.stac.statistics import Statistic, of_properties
 
 # An encoder takes a megabyte or two. Who writes into more collections than this at once reads dictionaries again.
 _KEPT = 64
 
 
+class PackedItem(NamedTuple):
+    """An item whose text is compressed already, so that it can come from another process at little cost."""
+
+    collection: str
+    id: str
+    # In the order of sql.loading.COLUMNS.
+    row: Row
+
+    dictionary: int | None
+
+    @property
+    def size(self) -> int:
+        return sum(len(value) for value in self.row if isinstance(value, bytes))
+
+
 @dataclass(frozen=True, slots=True)
-class _Packer:
-    """The collection's key, and how its items are compressed."""
+class Packer:
+    """The collection's key, and the dictionary its items are compressed with: its key and its bytes."""
 
     collection: int
     dictionary: int | None
-    encoder: Encoder
+    content: bytes | None
 
-    def row(self, item: CheckedItem) -> Row:
-        """In the order of sql.loading.COLUMNS."""
-        content = self.encoder.encode(item.content)
+    def pack(self, item: CheckedItem) -> PackedItem:
+        content = _encoder(self.content).encode(item.content)
         times = (item.instant, item.start, item.end)
-        return (item.id, self.collection, item.geometry, *times, item.properties, content, self.dictionary)
+        row = (item.id, self.collection, item.geometry, *times, item.properties, content, self.dictionary)
+        return PackedItem(item.collection, item.id, row, self.dictionary)
+
+
+@lru_cache(_KEPT)
+def _encoder(dictionary: bytes | None) -> Encoder:
+    return Encoder(dictionary)
 
 
 class Writer:
@@ -39,7 +60,12 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._packers: OrderedDict[str, _Packer] = OrderedDict()
+        self._packers: OrderedDict[str, Packer] = OrderedDict()
+
+    def newest(self, amount: int) -> dict[str, Packer]:
+        """Of the collections that were written last, those that have a dictionary."""
+        names = [name for name, packer in self._packers.items() if packer.dictionary is not None]
+        return {name: self._packers[name] for name in names[-amount:]}
 
     async def insert(self, item: CheckedItem) -> bool | None:
         """One item in one statement: whether it is new; None where its collection does not exist."""
@@ -50,41 +76,50 @@ class Writer:
         if packer is None:
             return None
         try:
-            statistics = _statistics([item], {item.collection: packer.collection})
-            stored = await self._database.fetch(sql.loading.store([packer.row(item)], "insert", statistics))
+            stored = await self._database.fetch(sql.loading.store([packer.pack(item).row], "insert"))
         except Dangling:
             # It was deleted, and may have been made again since, with another key.
             self._packers.pop(item.collection, None)
             return await self.insert(item) if known else None
+        if not stored and known and packer.dictionary is not None:
+            # It is there already; or its dictionary was dropped, by `upesi compact`, since it was remembered.
+            newest = (await self._read([item.collection], None)).get(item.collection)
+            return await self.insert(item) if newest != packer else False
         self._forget_outdated({item.collection: packer}, stored)
         return bool(stored)
 
     async def put(
-        self, transaction: Transaction, items: Sequence[CheckedItem], keys: Mapping[str, int], mode: Mode
+        self, transaction: Transaction, items: Sequence[CheckedItem | PackedItem], keys: Mapping[str, int], mode: Mode
     ) -> list[Record]:
         """The rows of the items that were written: collection (its key), id and new. The transaction has locked the
-        collections against being deleted; `keys` are theirs."""
+        collections against being deleted; `keys` are theirs.
+
+        Raises Unavailable where the dictionary of a packed item was dropped in the meantime.
+        """
         if not items:
             return []
         packers = await self._of(transaction, items, keys)
-        stored = await transaction.fetch(
-            sql.loading.store([packers[item.collection].row(item) for item in items], mode, _statistics(items, keys))
-        )
+        packed = [packers[item.collection].pack(item) if isinstance(item, CheckedItem) else item for item in items]
+        if mode == "upsert":
+            packed = await self._without_the_same(transaction, packed)
+        if not packed:
+            return []
+        stored = await transaction.fetch(sql.loading.store([item.row for item in packed], mode))
         self._forget_outdated(packers, stored)
         return stored
 
     async def _of(
-        self, transaction: Transaction, items: Sequence[CheckedItem], keys: Mapping[str, int]
-    ) -> dict[str, _Packer]:
+        self, transaction: Transaction, items: Sequence[CheckedItem | PackedItem], keys: Mapping[str, int]
+    ) -> dict[str, Packer]:
         """The packers of the items' collections; the first batch large enough trains a dictionary."""
-        grouped = defaultdict(list)
+        grouped: defaultdict[str, list[bytes]] = defaultdict(list)
         for item in items:
-            grouped[item.collection].append(item.content)
-        packers = {}
-        for name in grouped:
-            packer = self._packers.get(name)
-            if packer is not None and packer.collection == keys[name]:
-                packers[name] = packer
+            texts = grouped[item.collection]
+            if isinstance(item, CheckedItem):
+                texts.append(item.content)
+        packers = await self._held(transaction, items, keys)
+        for name in packers:
+            self._packers.move_to_end(name)
         missing = [name for name in grouped if name not in packers]
         if missing:
             packers |= await self._read(missing, transaction)
@@ -93,26 +128,54 @@ class Writer:
                 # Not remembered, but read when it is there: if the transaction fails, there is no such dictionary.
                 self._packers.pop(name, None)
                 (row,) = await transaction.fetch(sql.loading.add_dictionary(keys[name], trained))
-                packers[name] = _Packer(keys[name], row["key"], Encoder(trained))
+                packers[name] = Packer(keys[name], row["key"], trained)
         return packers
 
-    async def _read(self, collections: list[str], transaction: Transaction | None) -> dict[str, _Packer]:
+    async def _held(
+        self, transaction: Transaction, items: Sequence[CheckedItem | PackedItem], keys: Mapping[str, int]
+    ) -> dict[str, Packer]:
+        """The packers that are known of the items' collections and can be used: `upesi compact` drops dictionaries, but
+        none that are held. Raises Unavailable where a packed item has one that is gone."""
+        known = {name: self._packers[name] for name in {item.collection for item in items} & self._packers.keys()}
+        packed = [item for item in items if isinstance(item, PackedItem) and item.dictionary is not None]
+        used = {packer.dictionary for packer in known.values()} | {item.dictionary for item in packed}
+        rows = await transaction.fetch(sql.loading.hold_dictionaries(sorted(key for key in used if key is not None)))
+        held = {row["key"]: row["collection"] for row in rows}
+        for item in packed:
+            if held.get(item.dictionary) != keys[item.collection]:
+                raise Unavailable(
+                    f"the dictionary of collection {item.collection!r} was dropped while items of it were on their way"
+                )
+        return {
+            name: packer
+            for name, packer in known.items()
+            if packer.collection == keys[name] and (packer.dictionary is None or packer.dictionary in held)
+        }
+
+    async def _without_the_same(self, transaction: Transaction, packed: list[PackedItem]) -> list[PackedItem]:
+        """Without those that are there with the same text under another dictionary: the statement compares what is
+        compressed with the same one only."""
+        rows = await transaction.fetch(sql.loading.otherwise_compressed([item.row for item in packed]))
+        if not rows:
+            return packed
+        texts = await self._database.decoded(rows, transaction)
+        found = {(row["id"], row["collection"]): text for row, text in zip(rows, texts, strict=True)}
+        given = [dict(zip(sql.loading.COLUMNS, item.row, strict=True)) for item in packed if item.row[:2] in found]
+        texts = await self._database.decoded(given, transaction)
+        brought = {(row["id"], row["collection"]): text for row, text in zip(given, texts, strict=True)}
+        same = {key for key, text in brought.items() if text == found[key]}
+        return [item for item in packed if item.row[:2] not in same]
+
+    async def _read(self, collections: list[str], transaction: Transaction | None) -> dict[str, Packer]:
         rows = await (transaction or self._database).fetch(sql.loading.newest_dictionaries(collections))
-        found = {row["id"]: _Packer(row["key"], row["dictionary"], Encoder(row["content"])) for row in rows}
+        found = {row["id"]: Packer(row["key"], row["dictionary"], row["content"]) for row in rows}
         self._packers |= found
         while len(self._packers) > _KEPT:
             self._packers.popitem(last=False)
         return found
 
-    def _forget_outdated(self, packers: Mapping[str, _Packer], stored: Sequence[Record]) -> None:
+    def _forget_outdated(self, packers: Mapping[str, Packer], stored: Sequence[Record]) -> None:
         newest = {row["collection"]: row["newest"] for row in stored}
         for name, packer in packers.items():
             if newest.get(packer.collection, packer.dictionary) != packer.dictionary:
                 self._packers.pop(name, None)
-
-
-def _statistics(items: Sequence[CheckedItem], keys: Mapping[str, int]) -> dict[int, dict[str, Statistic]]:
-    grouped = defaultdict(list)
-    for item in items:
-        grouped[keys[item.collection]].append(item.properties)
-    return {collection: of_properties(properties) for collection, properties in grouped.items()}

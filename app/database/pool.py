@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 from asyncpg import Record
@@ -137,7 +138,9 @@ class Database:
             )
             self._decoders.update((row["key"], Decoder(row["content"])) for row in rows)
 
-    async def decoded(self, rows: Sequence[Record], transaction: "Transaction | None" = None) -> list[bytes]:
+    async def decoded(
+        self, rows: Sequence[Record | dict[str, Any]], transaction: "Transaction | None" = None
+    ) -> list[bytes]:
         """The contents of rows that have `content` and `dictionary`."""
         keys = {row["dictionary"] for row in rows}
         if not keys <= self._decoders.keys():

@@ -5,6 +5,8 @@ Why these columns and indexes: docs/architecture.md, Storage.
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Column,
     Computed,
     DateTime,
@@ -136,4 +138,17 @@ property_indexes = Table(
     Column("key", Integer, Identity(always=True), primary_key=True),
     Column("property", _Id, nullable=False, unique=True, comment="its index is items_property_{key}"),
     Column("created", _Instant, nullable=False, server_default=func.now()),
+)
+
+loads = Table(
+    "loads",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True, comment="of the file's path, size, time and head"),
+    Column("location", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("entries", BigInteger, nullable=False, comment="of the file, stored or refused"),
+    Column("documents", BigInteger, nullable=False, comment="of the next entry, which is a list"),
+    Column("finished", Boolean, nullable=False, comment="this file, and not yet those behind it"),
+    Column("report", JSONB, nullable=False),
+    Column("updated", _Instant, nullable=False, server_default=func.now()),
 )

@@ -1,13 +1,15 @@
 """Statements that put items and collections in place, one or many at a time."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import queryables
 from app.sql.queryables import Statistics
 from app.stac.collection import CheckedCollection
 from app.stac.extent import Times
+from app.stac.statistics import of_properties
 
 Mode = Literal["insert", "upsert"]
 
@@ -24,6 +26,7 @@ COLUMNS = {
     "dictionary": "int",
 }
 _COLUMNS = ", ".join(COLUMNS)
+_IDENTITY = ("id", "collection", "dictionary")
 
 Row = tuple[object, ...]
 
@@ -58,13 +61,34 @@ def add_dictionary(collection: int, content: bytes) -> Fragment:
     )
 
 
-def store(rows: Sequence[Row], mode: Mode, statistics: Statistics) -> Fragment:
+def hold_dictionaries(dictionaries: list[int]) -> Fragment:
+    """Those that are there, which are kept from being dropped until the transaction ends."""
+    return sql(
+        "SELECT key, collection FROM dictionaries WHERE key = ANY(",
+        Parameter(dictionaries, "int[]"),
+        ") ORDER BY key FOR KEY SHARE",
+    )
+
+
+def otherwise_compressed(rows: Sequence[Row]) -> Fragment:
+    """Of these items, the ones that are there with another dictionary, or with one where these have none."""
+    given = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
+    return sql(
+        "SELECT i.id, i.collection, i.content, i.dictionary FROM unnest(",
+        join(", ", (sql(Parameter(list(given[name]), f"{COLUMNS[name]}[]")) for name in _IDENTITY)),
+        ") AS given (id, collection, dictionary) JOIN items i USING (id, collection)",
+        " WHERE i.dictionary IS DISTINCT FROM given.dictionary",
+    )
+
+
+def store(rows: Sequence[Row], mode: Mode) -> Fragment:
     """Put items in place and widen the extents and the queryables of their collections, in one statement.
 
     Returns the collection's key, the id, whether it is new, and the newest dictionary of the collection, for each item
     that was written: an item that is there already is left as it is when inserting, and when it is the same. Rows are
     locked in one order everywhere (items by id, then collections by key, then queryables), so that writers cannot wait
-    for each other in a circle; and a collection is locked only when its extent grows.
+    for each other in a circle; and a collection is locked only when its extent grows. Dictionaries are held first: an
+    item is not stored with one that was dropped.
     """
     columns = zip(*rows, strict=True)
     given = join(
@@ -72,7 +96,9 @@ def store(rows: Sequence[Row], mode: Mode, statistics: Statistics) -> Fragment:
         (sql(Parameter(list(column), f"{type_}[]")) for column, type_ in zip(columns, COLUMNS.values(), strict=True)),
     )
     return sql(
-        "WITH stored AS (INSERT INTO items (",
+        "WITH held AS (",
+        hold_dictionaries(sorted({row[-1] for row in rows if isinstance(row[-1], int)})),
+        "), stored AS (INSERT INTO items (",
         _COLUMNS,
         ") SELECT ",
         _COLUMNS,
@@ -80,16 +106,25 @@ def store(rows: Sequence[Row], mode: Mode, statistics: Statistics) -> Fragment:
         given,
         ") AS given (",
         _COLUMNS,
-        ") ORDER BY id, collection ON CONFLICT (id, collection) ",
+        ") WHERE dictionary IS NULL OR dictionary IN (SELECT key FROM held)",
+        " ORDER BY id, collection ON CONFLICT (id, collection) ",
         _UPDATE if mode == "upsert" else "DO NOTHING",
         " RETURNING id, collection, geometry, datetime, start_datetime, end_datetime, (xmax = 0) AS new), ",
         _WIDENED,
         ", described AS (",
-        queryables.widen(statistics, behind="widened"),
+        queryables.widen(_statistics(rows), behind="widened"),
         ") SELECT s.collection, s.id, s.new, d.newest FROM stored s JOIN (SELECT g.collection,"
         " (SELECT max(key) FROM dictionaries WHERE collection = g.collection) AS newest FROM grown g) AS d"
         " USING (collection)",
     )
+
+
+def _statistics(rows: Sequence[Row]) -> Statistics:
+    properties: defaultdict[int, list[bytes]] = defaultdict(list)
+    for row in rows:
+        given: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+        properties[given["collection"]].append(given["properties"])
+    return {collection: of_properties(texts) for collection, texts in properties.items()}
 
 
 _UPDATE = """DO UPDATE SET

@@ -37,6 +37,10 @@ class CheckedItem:
     properties: bytes
     content: bytes
 
+    @property
+    def size(self) -> int:
+        return len(self.geometry or b"") + len(self.properties) + len(self.content)
+
 
 def check_item(document: Any, rules: Rules = CORE) -> CheckedItem:
     """STAC Item 1.0 and 1.1, as strictly as `rules` say. Raises InvalidDocument with all that is wrong and where."""

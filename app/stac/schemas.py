@@ -23,6 +23,10 @@ class Schemas:
         for uri in self._contents:
             self._compile(uri)
 
+    def __reduce__(self) -> tuple[type["Schemas"], tuple[Path]]:
+        """Another process compiles them itself."""
+        return Schemas, (self._folder,)
+
     def faults(self, document: dict[str, Any]) -> list[Fault]:
         """What the schemas of the extensions that a document names find in it.
 

@@ -36,7 +36,11 @@ def site() -> Iterator[Website]:
 @pytest.fixture
 def read() -> Iterator[Read]:
     with Web(pause=0.01) as web:
-        yield lambda location, form=None: list(Source(str(location), form).entries(web, lambda path: path.open("rb")))
+        yield lambda location, form=None: [
+            document
+            for entry in Source(str(location), form).entries(web, lambda path: path.open("rb"))
+            for document in entry.parsed()
+        ]
 
 
 def ids(found: list[Entry]) -> list[str]:

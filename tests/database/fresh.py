@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -32,3 +33,16 @@ async def _run(url: str, statements: tuple[str, ...]) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def asked(url: str, question: str) -> Any:
+    """The one value that a query returns."""
+
+    async def ask() -> Any:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(question)
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())

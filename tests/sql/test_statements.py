@@ -163,7 +163,8 @@ MARKS = [MARK, MARK, 7]
 AT_MARK = Seek(Position(datetime(2024, 1, 1, tzinfo=UTC), 0, MARK, 1), backward=True)
 CHECKED = CheckedCollection(MARK, b"c", b"e", b"{}", b"g", ((None, AT_MARK.position.datetime),))
 STORED = [MARK, b"c", b"e", b"{}", b"g", [None], [AT_MARK.position.datetime]]
-ROW = (MARK, 7, b"g", *[datetime(2024, 1, 1, tzinfo=UTC)] * 3, b"{}", b"content", None)
+NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
+ROW = (MARK, 7, b"g", *[NEW_YEAR] * 3, b"{}", b"content", None)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +182,20 @@ ROW = (MARK, 7, b"g", *[datetime(2024, 1, 1, tzinfo=UTC)] * 3, b"{}", b"content"
         (sql.loading.add_dictionary(7, b"content"), [7, b"content"]),
         (sql.loading.store_collection(CHECKED, "insert"), STORED),
         (sql.loading.store_collection(CHECKED, "upsert"), STORED),
-        (sql.loading.store([ROW, ROW], "insert", {}), [*([value] * 2 for value in ROW), b"[]", 30]),
-        (sql.loading.store([ROW], "upsert", {}), [*([value] for value in ROW), b"[]", 30]),
+        (sql.loading.store([ROW, ROW], "insert"), [[], *([value] * 2 for value in ROW), b"[]", 30]),
+        (sql.loading.store([(*ROW[:-1], 9)], "upsert"), [[9], *([value] for value in ROW[:-1]), [9], b"[]", 30]),
+        (sql.loading.hold_dictionaries([9]), [[9]]),
+        (sql.loading.otherwise_compressed([ROW]), [[MARK], [7], [None]]),
+        (sql.loads.find([b"digest"], [MARK]), [[b"digest"], [MARK]]),
+        (sql.loads.mark((b"digest", MARK, MARK), (7, 8), True, b"{}"), [b"digest", MARK, MARK, 7, 8, True, b"{}"]),
+        (sql.loads.forget([MARK]), [[MARK]]),
+        (sql.compacting.collections([MARK]), [[MARK]]),
+        (sql.compacting.sample(7, 8), [7, 8]),
+        (sql.compacting.window(7, (NEW_YEAR, 8, MARK), 9), [7, NEW_YEAR, 8, MARK, 9]),
+        (sql.compacting.lock(7, [MARK]), [7, [MARK]]),
+        (sql.compacting.rewrite(7, 8, {MARK: b"content"}), [8, [MARK], [b"content"], 7]),
+        (sql.compacting.hold_replaced(7), [7]),
+        (sql.compacting.drop_unused([7]), [[7]]),
         (sql.transactions.lock_items(MARK, [MARK]), [MARK, [MARK]]),
         (sql.transactions.delete_item(MARK, MARK), [MARK, MARK]),
         (sql.transactions.lock_collection(MARK), [MARK]),

@@ -1,13 +1,49 @@
 """What every reader gives."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from app.errors import InvalidDocument
+from app.stac import document as documents
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document and the place it was found at; or, with `fault`, why there is none."""
+    """A document and the place it was found at; or, with `fault`, why there is none.
+
+    Or, with `text`, JSON that nobody has parsed yet: a reader of lines leaves that to whoever has the time.
+    """
 
     place: str
     document: Any = None
     fault: str | None = None
+    text: bytes | None = None
+
+    def parsed(self) -> Iterator["Entry"]:
+        """The documents of a text, which are several where it holds a list of them."""
+        if self.text is None:
+            yield self
+            return
+        try:
+            document = documents.parse(self.text)
+        except InvalidDocument as error:
+            yield Entry(self.place, fault=str(error))
+        else:
+            yield from expanded(self.place, document)
+
+
+def expanded(place: str, document: Any) -> Iterator[Entry]:
+    """The members of a list of documents, which a line may hold too, or the document itself."""
+    match document:
+        case {"type": "FeatureCollection", "features": list() as listed}:
+            pass
+        case {"collections": list() as listed} if "type" not in document:
+            pass
+        case list() as listed:
+            pass
+        case _:
+            yield Entry(place, document)
+            return
+    for number, member in enumerate(listed, start=1):
+        yield Entry(f"{place}, document {number}", member)

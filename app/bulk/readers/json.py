@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO
 import ijson
 from ijson.common import ObjectBuilder
 
-from app.bulk.readers.entry import Entry
+from app.bulk.readers.entry import Entry, expanded
 from app.errors import InvalidDocument
 from app.stac import document as documents
 
@@ -34,17 +34,16 @@ _LISTS = {("features", "start_array"): "FeatureCollection", ("collections", "sta
 
 
 def entries(stream: BinaryIO) -> Iterator[Entry]:
-    """The documents of a file or a pipe. NDJSON is told from a JSON document by its first line."""
+    """Of a file or a pipe, lines not yet parsed. NDJSON is told from a JSON document by its first line."""
     number, line = _first_line(stream)
     try:
         if len(line) == _LINE_AT_MOST:
             raise InvalidDocument("is too long for a line")
-        first = documents.parse(line)
+        documents.parse(line)
     except InvalidDocument:
         yield from _from_json(_Rejoined(line, stream))
         return
-    yield from _expanded(f"line {number}", first)
-    yield from _from_lines(stream, number)
+    yield from _from_lines(chain([line], stream), number - 1)
 
 
 def entries_of_lines(stream: BinaryIO) -> Iterator[Entry]:
@@ -92,29 +91,7 @@ def _from_lines(lines: Iterable[bytes], read: int) -> Iterator[Entry]:
     for number, line in enumerate(lines, start=read + 1):
         if not line.strip():
             continue
-        place = f"line {number}"
-        try:
-            document = documents.parse(line)
-        except InvalidDocument as error:
-            yield Entry(place, fault=str(error))
-        else:
-            yield from _expanded(place, document)
-
-
-def _expanded(place: str, document: Any) -> Iterator[Entry]:
-    """A line may hold a list of documents too: that is what a JSON document on one line is."""
-    match document:
-        case {"type": "FeatureCollection", "features": list() as listed}:
-            pass
-        case {"collections": list() as listed} if "type" not in document:
-            pass
-        case list() as listed:
-            pass
-        case _:
-            yield Entry(place, document)
-            return
-    for number, member in enumerate(listed, start=1):
-        yield Entry(f"{place}, document {number}", member)
+        yield Entry(f"line {number}", text=line)
 
 
 def _from_json(stream: "_Rejoined") -> Iterator[Entry]:
@@ -131,7 +108,7 @@ def _from_json(stream: "_Rejoined") -> Iterator[Entry]:
         yield Entry(f"document {members + 1}", fault=f"is not JSON: {_first_line_of(error)}")
         return
     if not listing.found:
-        yield from _expanded("document 1", listing.root)
+        yield from expanded("document 1", listing.root)
 
 
 class _Listing:

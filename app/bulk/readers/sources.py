@@ -43,6 +43,13 @@ class Source:
                 f"there is no file to load in {self.location!r}: no catalog.json, collection.json or .parquet file"
             )
 
+    def is_stable(self) -> bool:
+        """Whether it gives the same documents in the same order each time, as long as it is not changed."""
+        path = Path(self.location)
+        if self.location == "-" or is_url(self.location) or not path.is_file():
+            return False
+        return (self.format or _format_of(path)) in ("ndjson", "json", "geoparquet")
+
     def entries(self, web: Web, opened: Opener) -> Iterator[Entry]:
         """Its documents, one at a time. What cannot be read is an entry with a fault."""
         if self.location == "-":
