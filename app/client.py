@@ -1,11 +1,13 @@
 """The commands for items of any catalogue: they ask no database."""
 
+import asyncio
 from typing import Annotated
 
 import orjson
 import typer
 
 from app.assets import items
+from app.assets.configuration import signers
 from app.assets.href import resolved
 from app.bulk.readers.web import Web
 from app.errors import InvalidDocument, SetupError
@@ -45,11 +47,20 @@ def grid(
 
 
 @commands.command()
-def href(item: Item, asset: Asset, prefer: Prefer = None) -> None:
+def href(
+    item: Item,
+    asset: Asset,
+    prefer: Prefer = None,
+    sign: Annotated[bool, typer.Option("--sign", help="As UPESI_SIGNERS have it.")] = False,
+) -> None:
     """Print where an asset is: absolute, the place that is preferred, and as UPESI_HREF_RULES have it."""
+    settings = Settings()
     with Web() as web:
         found = items.one(item, web)
-    typer.echo(resolved(found.item, asset, prefer=prefer, rules=Settings().href_rules, source=found.source))
+    place = resolved(found.item, asset, prefer=prefer, rules=settings.href_rules, source=found.source)
+    if sign:
+        place = asyncio.run(signers(settings).href(place, found.item.get("collection"))).href
+    typer.echo(place)
 
 
 def _collection(location: str, web: Web) -> dict[str, object]:

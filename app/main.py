@@ -25,6 +25,7 @@ from app.api import (
     transactions,
 )
 from app.api.middleware import Compression, Methods, Paths
+from app.assets.configuration import signers
 from app.catalog import Catalog
 from app.errors import SetupError
 from app.settings import Settings
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
+    app.state.signers = signers(settings).served()
     for module in (
         *(landing, docs, collections, collection_members, items, assets),
         *(queryables, functions, search, aggregations),

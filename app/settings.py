@@ -12,6 +12,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationInfo,
     field_validator,
 )
@@ -109,6 +110,11 @@ class Settings(BaseSettings):
             description="Prefixes of asset hrefs and what stands in their place, as a JSON object; each ends with `/`"
         ),
     ] = {}
+
+    signers: Annotated[
+        SecretStr | None,
+        Field(description="Who may read assets where: a JSON list of signers, or the path of a TOML file"),
+    ] = None
 
     @field_validator("href_rules")
     @classmethod

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.settings import Settings, default_data_dir
@@ -77,6 +77,7 @@ GIVEN = [
     ("validation", "off", "off"),
     ("schema_dir", "/schemas", Path("/schemas")),
     ("href_rules", '{"s3://a/": "https://b/"}', {"s3://a/": "https://b/"}),
+    ("signers", "/etc/signers.toml", SecretStr("/etc/signers.toml")),
 ]
 
 

@@ -4,27 +4,30 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.api import paths
-from app.api.dependencies import ContextDep, known_query
+from app.api import paths, signing
+from app.api.dependencies import ContextDep, known_query, signable
 from app.api.links import item_url
 from app.api.openapi import GRID
 from app.api.parameters import GRID_PARAMETERS
 from app.api.responses import json_answer
 from app.assets.href import resolved
+from app.assets.signing import Signed
 from app.raster.grid import grid
 from app.raster.reader import reader
 from app.stac import document as documents
 from app.stac.asset import asset_of
+from app.stac.interval import format_instant
 
 router = APIRouter(tags=["Assets"])
 
 
 async def _prefer(request: Request) -> str | None:
-    return known_query(request, frozenset({"prefer"})).get("prefer")
+    return known_query(request, signable(request, frozenset({"prefer"}))).get("prefer")
 
 
 @router.get(paths.GRID, summary="The grid of an asset", responses=GRID, openapi_extra=GRID_PARAMETERS)
 async def get_grid(
+    request: Request,
     context: ContextDep,
     collection_id: str,
     item_id: str,
@@ -38,14 +41,19 @@ async def get_grid(
     item: dict[str, Any] = documents.parse(stored.content)
     described = reader(asset_of(item, asset))
     source = item_url(context.base, collection_id, item_id)
-    return json_answer(
-        {
-            "collection": collection_id,
-            "item": item_id,
-            "asset": asset,
-            "href": resolved(item, asset, prefer=prefer, rules=context.settings.href_rules, source=source),
-            "reader": described and described.document(),
-            "grid": grid(item, asset, documents.parse(owner.content)).document(),
-        },
-        context.watch,
-    )
+    found = Signed(resolved(item, asset, prefer=prefer, rules=context.settings.href_rules, source=source))
+    sign = signing.asked(request)
+    if sign:
+        found = await context.signers.href(found.href, collection_id)
+        context.watch.lap("sign")
+    body = {
+        "collection": collection_id,
+        "item": item_id,
+        "asset": asset,
+        "href": found.href,
+        "expires": found.expires and format_instant(found.expires),
+        "reader": described and described.document(),
+        "grid": grid(item, asset, documents.parse(owner.content)).document(),
+    }
+    answer = json_answer(body, context.watch)
+    return signing.unstored(answer) if sign else answer

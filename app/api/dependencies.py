@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from app.api.links import GEOJSON, JSON, base_url
 from app.api.middleware import without_encoding
+from app.assets.signing import Signers
 from app.catalog import Catalog
 from app.errors import InvalidRequest, PreconditionMissing, TooLarge, UnsupportedType
 from app.settings import Settings
@@ -27,6 +28,7 @@ Asked = TypeVar("Asked", Search, CollectionSearch)
 # The form of a result, `app.api.formats`, is no part of the search.
 _FORM = frozenset({"f"})
 _SEARCH, _ITEMS = SEARCH_PARAMETERS | _FORM, ITEMS_PARAMETERS | _FORM
+_SIGN = frozenset({"sign"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Context:
     settings: Settings
     base: str
     watch: Stopwatch
+    signers: Signers
 
 
 async def _context(request: Request) -> Context:
@@ -47,12 +50,22 @@ async def _context(request: Request) -> Context:
         base = settings.public_url.rstrip("/")
     else:
         base = base_url(request.scope["scheme"], request.headers, settings.root_path, settings.trust_proxy)
-    return Context(state.catalog, settings, base, watch)
+    return Context(state.catalog, settings, base, watch, state.signers)
 
 
 async def _context_of_plain(request: Request) -> Context:
     known_query(request, frozenset())
     return await _context(request)
+
+
+async def _context_of_item(request: Request) -> Context:
+    known_query(request, signable(request, frozenset()))
+    return await _context(request)
+
+
+def signable(request: Request, known: frozenset[str]) -> frozenset[str]:
+    """With `sign`, where the operator has signers whose hrefs are served."""
+    return known | _SIGN if request.app.state.signers.rules else known
 
 
 def known_query(request: Request, known: frozenset[str]) -> dict[str, str]:
@@ -69,11 +82,11 @@ def known_query(request: Request, known: frozenset[str]) -> dict[str, str]:
 
 
 async def _query_search(request: Request) -> Search:
-    return Search.from_query(known_query(request, _SEARCH))
+    return Search.from_query(known_query(request, signable(request, _SEARCH)))
 
 
 async def _items_search(request: Request, collection_id: str) -> Search:
-    return Search.from_query(known_query(request, _ITEMS), collection_id)
+    return Search.from_query(known_query(request, signable(request, _ITEMS)), collection_id)
 
 
 async def _collection_search(request: Request) -> CollectionSearch:
@@ -89,7 +102,7 @@ class Posted(Generic[Asked]):
 
 
 async def _posted_search(request: Request) -> Posted[Search]:
-    known_query(request, _FORM)
+    known_query(request, signable(request, _FORM))
     body = await _body(request)
     return Posted(Search.from_body(body), body)
 
@@ -194,6 +207,8 @@ CascadeDep = Annotated[bool, Depends(_deletion_of_collection)]
 ContextDep = Annotated[Context, Depends(_context)]
 # The context of a route that takes no query parameters, which refuses any.
 PlainContextDep = Annotated[Context, Depends(_context_of_plain)]
+# The context of an item, whose hrefs may be signed.
+ItemContextDep = Annotated[Context, Depends(_context_of_item)]
 QuerySearchDep = Annotated[Search, Depends(_query_search)]
 PostedSearchDep = Annotated[Posted[Search], Depends(_posted_search)]
 PostedCollectionSearchDep = Annotated[Posted[CollectionSearch], Depends(_posted_collection_search)]

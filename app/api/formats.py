@@ -35,11 +35,12 @@ _MEDIA_TYPES = {
 def asked(request: Request) -> str | None:
     """The media type of the stream that is asked for, by `f` or by Accept; None for a page. Raises InvalidRequest."""
     name = request.query_params.get("f") if b"f=" in request.scope["query_string"] else None
-    if name is None:
-        return _accepted(request.headers.get("accept", ""))
-    if name not in _NAMES:
+    if name is not None and name not in _NAMES:
         raise InvalidRequest(f"f: {name!r} is none of {', '.join(_NAMES)}", "f")
-    return _NAMES[name]
+    form = _NAMES[name] if name is not None else _accepted(request.headers.get("accept", ""))
+    if form is not None and b"sign=" in request.scope["query_string"]:
+        raise InvalidRequest("sign: a stream outlives what is signed; ask for pages", "sign")
+    return form
 
 
 @lru_cache(maxsize=256)

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import formats, paths
-from app.api.dependencies import ContextDep, ItemsSearchDep, PlainContextDep
+from app.api import formats, paths, signing
+from app.api.dependencies import ContextDep, ItemContextDep, ItemsSearchDep
 from app.api.links import GEOJSON, JSON, collection_url, link, page_links
 from app.api.openapi import ITEM, ITEM_COLLECTION
-from app.api.parameters import ITEMS_PARAMETERS
-from app.api.responses import item_body, item_collection, page_answer, unless_known
+from app.api.parameters import ITEM_PARAMETERS, ITEMS_PARAMETERS
+from app.api.responses import item_body, unless_known
 from app.api.search import tokens
 
 router = APIRouter(tags=["Items"])
@@ -35,12 +35,14 @@ async def get_items(request: Request, context: ContextDep, collection_id: str, s
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return page_answer(item_collection(context.base, page, links, search.fields), context.watch)
+    return await signing.page(request, context, page, links, search.fields)
 
 
-@router.get(paths.ITEM, summary="One item", responses=ITEM)
-async def get_item(request: Request, context: PlainContextDep, collection_id: str, item_id: str) -> Response:
+@router.get(paths.ITEM, summary="One item", responses=ITEM, openapi_extra=ITEM_PARAMETERS)
+async def get_item(request: Request, context: ItemContextDep, collection_id: str, item_id: str) -> Response:
     context.watch.lap("parse")
     item = await context.catalog.item(collection_id, item_id)
     context.watch.lap("db")
+    if signing.asked(request):
+        return await signing.item(context, item)
     return unless_known(request, item_body(context.base, item), GEOJSON, context.watch, item.content)

@@ -153,6 +153,7 @@ class AssetGrid(BaseModel):
     item: str
     asset: str
     href: str
+    expires: str | None
     reader: AssetReader | None
     grid: GridBody
 
@@ -276,6 +277,8 @@ def document(app: FastAPI, base: str) -> bytes:
     for path in described["paths"].values():
         for operation in path.values():
             _drop_unsaid(operation["responses"])
+            if not app.state.signers.rules:
+                _drop_parameter(operation, "sign")
             for response in operation["responses"].values():
                 _name_media_type(response)
     return orjson.dumps(_as_30(described))
@@ -286,6 +289,11 @@ def _drop_unsaid(responses: dict[str, Any]) -> None:
     said = responses.get("422", {}).get("content", {}).get(JSON, {}).get("schema", {}).get("$ref", "")
     if not said.endswith(f"/{ErrorBody.__name__}"):
         responses.pop("422", None)
+
+
+def _drop_parameter(operation: dict[str, Any], name: str) -> None:
+    if "parameters" in operation:
+        operation["parameters"] = [kept for kept in operation["parameters"] if kept["name"] != name]
 
 
 def _name_media_type(response: dict[str, Any]) -> None:

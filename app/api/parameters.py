@@ -58,10 +58,14 @@ _VALUES: _Values = {
         "The form of the result, instead of Accept. NDJSON and STAC GeoParquet are streams of all items, or of `limit` "
         "at most.",
     ),
+    "sign": (
+        {"type": "boolean", "default": False},
+        "Whether hrefs of assets are signed, so that whoever has them may read for a while.",
+    ),
     "token": ({"type": "string"}, "Where the page starts: from the `next` or `prev` link of another page."),
 }
 # What says which page, in which order and with which members, says nothing about all items together.
-_OF_PAGE = ("fields", "limit", "sortby", "token", "f")
+_OF_PAGE = ("fields", "limit", "sortby", "token", "f", "sign")
 _AGGREGATED = {name: value for name, value in _VALUES.items() if name not in _OF_PAGE}
 _AGGREGATED |= {
     "aggregations": (
@@ -82,7 +86,7 @@ _AGGREGATED |= {
 }
 
 _COLLECTION_VALUES: _Values = {
-    name: value for name, value in _VALUES.items() if name not in ("intersects", "ids", "collections", "f")
+    name: value for name, value in _VALUES.items() if name not in ("intersects", "ids", "collections", "f", "sign")
 } | {
     "bbox": (
         _VALUES["bbox"][0],
@@ -140,15 +144,18 @@ _FIELDS_OBJECT = {
 }
 _EXTENSIONS = ("filter", "filter-lang", "filter-crs", "query", "q", "sortby", "fields")
 SEARCH_PARAMETERS = _parameters(
-    "bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token", "f"
+    "bbox", "intersects", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token", "f", "sign"
 )
-ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token", "f")
+ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit", *_EXTENSIONS, "token", "f", "sign")
 COLLECTIONS_PARAMETERS = _parameters("bbox", "datetime", "limit", *_EXTENSIONS, "token", values=_COLLECTION_VALUES)
 AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED, values=_AGGREGATED)
 
+ITEM_PARAMETERS = _parameters("sign")
 GRID_PARAMETERS = _parameters(
     "prefer",
-    values={
+    "sign",
+    values=_VALUES
+    | {
         "prefer": (
             {"type": "string"},
             "Which of its places the href is: an alternate by its name, or a scheme (s3, gs, https). The asset's own "
@@ -166,7 +173,11 @@ def _body(values: _Values, objects: dict[str, Any]) -> dict[str, Any]:
 
 
 _FILTER_OBJECT = {"filter": {"type": "object"}}
+# These are no part of a search, and stand in the URL of a POST too.
+_OF_URL = ("f", "sign")
 _PAGE_OBJECTS = _FILTER_OBJECT | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT}
-SEARCH_BODY = _parameters("f") | _body({name: value for name, value in _VALUES.items() if name != "f"}, _PAGE_OBJECTS)
+SEARCH_BODY = _parameters(*_OF_URL) | _body(
+    {name: value for name, value in _VALUES.items() if name not in _OF_URL}, _PAGE_OBJECTS
+)
 COLLECTIONS_BODY = _body(_COLLECTION_VALUES, _PAGE_OBJECTS)
 AGGREGATE_BODY = _body(_AGGREGATED, _FILTER_OBJECT)

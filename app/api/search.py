@@ -3,12 +3,11 @@
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.api import formats
+from app.api import formats, signing
 from app.api.dependencies import ContextDep, PostedSearchDep, QuerySearchDep
 from app.api.links import GEOJSON, JSON, Link, link, page_links, post_page_links
 from app.api.openapi import ITEM_COLLECTION
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS
-from app.api.responses import item_collection, page_answer
 from app.catalog import CollectionPage, ItemPage
 from app.stac.collection_search import CollectionSearch
 from app.stac.search import Search
@@ -29,7 +28,7 @@ async def get_search(request: Request, context: ContextDep, search: QuerySearchD
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
     ]
-    return page_answer(item_collection(context.base, page, links, search.fields), context.watch)
+    return await signing.page(request, context, page, links, search.fields)
 
 
 @router.post("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_BODY)
@@ -38,11 +37,11 @@ async def post_search(request: Request, context: ContextDep, posted: PostedSearc
         return formats.streamed(form, context, posted.search)
     context.watch.lap("parse")
     page = await context.catalog.search(posted.search, context.watch)
-    url = f"{context.base}/search"
+    url = f"{context.base}/search{'?sign=true' if signing.asked(request) else ''}"
     links: list[Link] = [link("self", url, GEOJSON), link("root", context.base + "/", JSON)]
     if page.next or page.previous:
         links += post_page_links(url, orjson.loads(posted.body or b"{}"), GEOJSON, tokens(posted.search, page))
-    return page_answer(item_collection(context.base, page, links, posted.search.fields), context.watch)
+    return await signing.page(request, context, page, links, posted.search.fields)
 
 
 def tokens(search: Search | CollectionSearch, page: ItemPage | CollectionPage) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from tests.api.serving import serving
 GRID = "/collections/things/items/thing/assets/{}/grid"
 
 
-async def load_asset(loader: Loader, key: str = "data", **asset: Any) -> None:
+async def load_asset(loader: Loader, key: Any = "data", **asset: Any) -> None:
     collection = factories.collection(item_assets={key: {"nodata": 0}})
     await factories.load(loader, collection, factories.item(assets={key: {"href": "./b.tif"} | asset}))
 

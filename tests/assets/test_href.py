@@ -62,7 +62,7 @@ def test_key_is_encoded_in_the_url() -> None:
     )
 
 
-def with_asset(href: Any, links: list[Any] | None = None, properties: Any = None, **asset: Any) -> dict[str, Any]:
+def with_asset(href: Any, links: Any = None, properties: Any = None, **asset: Any) -> dict[str, Any]:
     links = [{"rel": "self", "href": SELF}] if links is None else links
     return factories.item(assets={"data": {"href": href} | asset}, links=links, properties=properties or {})
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 Failure = str | int
 
@@ -61,7 +62,9 @@ def _handler(site: Website) -> type[BaseHTTPRequestHandler]:
                     site.at_once -= 1
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            text = self.rfile.read(int(self.headers["Content-Length"]))
+            is_form = "form" in self.headers.get("Content-Type", "")
+            body = parse_qs(text.decode()) if is_form else json.loads(text)
             self._answer(f"POST {self.path}", body)
 
         def _answer(self, key: str, body: Any) -> None:

@@ -1,0 +1,49 @@
+"""`sign=true`: hrefs of assets that whoever has them may read for a while, where the operator serves such."""
+
+import asyncio
+
+from fastapi import Request, Response
+
+from app.api.dependencies import Context
+from app.api.links import GEOJSON, Link
+from app.api.responses import answer, item_body, item_collection, page_answer
+from app.catalog import ItemPage, StoredItem
+from app.errors import InvalidRequest
+from app.stac import document as documents
+from app.stac.fields import Fields
+
+
+def asked(request: Request) -> bool:
+    """Raises InvalidRequest."""
+    if b"sign=" not in request.scope["query_string"]:
+        return False
+    value = request.query_params.get("sign", "false")
+    if value not in ("true", "false"):
+        raise InvalidRequest(f"sign: {value!r} is neither true nor false", "sign")
+    return value == "true"
+
+
+async def page(
+    request: Request, context: Context, found: ItemPage, links: list[Link], fields: Fields | None
+) -> Response:
+    """A page of items, signed where that is asked for. Raises Unavailable."""
+    body = item_collection(context.base, found, links, fields)
+    if not asked(request):
+        return page_answer(body, context.watch)
+    document = documents.parse(body)
+    document["features"] = await asyncio.gather(*map(context.signers.item, document["features"]))
+    context.watch.lap("sign")
+    return unstored(page_answer(documents.dump(document), context.watch))
+
+
+async def item(context: Context, found: StoredItem) -> Response:
+    """Raises Unavailable."""
+    document = await context.signers.item(documents.parse(item_body(context.base, found)))
+    context.watch.lap("sign")
+    return unstored(answer(documents.dump(document), GEOJSON, context.watch))
+
+
+def unstored(response: Response) -> Response:
+    """What is signed ends, and is for the one who asked."""
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,238 @@
+"""Who may read an asset, and how that is said: at three boundaries, and only to the hosts the operator names.
+
+- a request: headers for a search of another API, or for a download (`headers`)
+- an href: a URL that whoever has it may read for a while (`href`)
+- GDAL: the options it reads a file with (`environment`)
+
+`app.assets.configuration` makes these from settings, and says what each kind does.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from netrc import NetrcParseError, netrc
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from app.assets.tokens import Tokens
+from app.errors import SetupError
+
+Headers = Mapping[str, str]
+Environment = Mapping[str, str]
+
+# What a URL can name a host by; others are read as different hosts by different programs.
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?|\[[0-9a-f:]{2,45}\](:\d{1,5})?")
+_HOST_LENGTH = 260
+_BUCKET_SCHEMES = ("s3", "gs")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """`expires` is None for an href that is as it was, or is good for ever."""
+
+    href: str
+    expires: datetime | None = None
+
+
+class Signer(Protocol):
+    """What does nothing at a boundary returns the href as it is, or nothing to add."""
+
+    async def href(self, href: str) -> Signed: ...
+
+    async def headers(self, url: str) -> Headers: ...
+
+    async def environment(self, href: str) -> Environment: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where a signer is used: at these hosts, and of these collections where any are named.
+
+    A host is `data.example.com`, with its port where it has one, `*.example.com`, or a bucket, `s3://bucket`.
+    `served` is whether hrefs are signed for whoever asks the service, and not for the operator's own commands alone.
+    """
+
+    signer: Signer
+    hosts: frozenset[str]
+    collections: frozenset[str] = frozenset()
+    served: bool = False
+    plain_http: bool = False
+
+    def holds(self, href: str, collection: str | None) -> bool:
+        if self.collections and collection not in self.collections:
+            return False
+        name = host_of(href, self.plain_http)
+        return name is not None and any(_matches(pattern, name) for pattern in self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The first rule that holds for an href decides."""
+
+    rules: Sequence[Rule] = ()
+
+    async def href(self, href: str, collection: str | None = None) -> Signed:
+        """Raises Unavailable where a token is needed and cannot be had."""
+        found = self._signer(href, collection)
+        return Signed(href) if found is None else await found.href(href)
+
+    async def headers(self, url: str, collection: str | None = None) -> Headers:
+        """Raises Unavailable."""
+        found = self._signer(url, collection)
+        return {} if found is None else await found.headers(url)
+
+    async def environment(self, href: str, collection: str | None = None) -> Environment:
+        """GDAL's configuration for this href alone: it has credentials in it. Raises Unavailable."""
+        found = self._signer(href, collection)
+        return {} if found is None else await found.environment(href)
+
+    async def item(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The item with the hrefs of its assets and their alternates signed; other hrefs are as they were."""
+        assets = item.get("assets")
+        if not isinstance(assets, dict) or not self.rules:
+            return item
+        collection = item.get("collection")
+        signed = await asyncio.gather(*(self._asset(asset, collection) for asset in assets.values()))
+        return item | {"assets": dict(zip(assets, signed, strict=True))}
+
+    def served(self) -> "Signers":
+        """Those whose hrefs the service signs for others."""
+        return Signers([rule for rule in self.rules if rule.served])
+
+    def _signer(self, href: str, collection: str | None) -> Signer | None:
+        return next((rule.signer for rule in self.rules if rule.holds(href, collection)), None)
+
+    async def _asset(self, asset: Any, collection: Any) -> Any:
+        if not isinstance(asset, dict):
+            return asset
+        changed = dict(asset)
+        if isinstance(asset.get("href"), str):
+            changed["href"] = (await self.href(asset["href"], collection)).href
+        alternates = asset.get("alternate")
+        if isinstance(alternates, dict):
+            changed["alternate"] = {name: await self._asset(told, collection) for name, told in alternates.items()}
+        return changed
+
+
+def host_of(href: str, plain_http: bool = False) -> str | None:
+    """The host of an https URL with its port, or the bucket as `s3://bucket`; None for what is never signed."""
+    try:
+        parts = urlsplit(href)
+        plain = parts.username is None and parts.password is None
+    except ValueError:
+        return None
+    if parts.scheme in _BUCKET_SCHEMES:
+        return f"{parts.scheme}://{href.partition('://')[2].partition('/')[0]}"
+    if not plain or not (parts.scheme == "https" or (plain_http and parts.scheme == "http")):
+        return None
+    host = _without_default_port(parts)
+    return host if len(host) <= _HOST_LENGTH and _HOST.fullmatch(host) else None
+
+
+def _without_default_port(parts: SplitResult) -> str:
+    return parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}[parts.scheme])
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return name.endswith(pattern[1:]) if pattern.startswith("*.") else name == pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Reads without credentials, also where the machine has some."""
+
+    async def href(self, href: str) -> Signed:
+        return Signed(href)
+
+    async def headers(self, _: str) -> Headers:
+        return {}
+
+    async def environment(self, _: str) -> Environment:
+        return {"AWS_NO_SIGN_REQUEST": "YES", "GS_NO_SIGN_REQUEST": "YES", "AZURE_NO_SIGN_REQUEST": "YES"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token in the Authorization header: RFC 6750."""
+
+    token: SecretStr
+
+    async def href(self, href: str) -> Signed:
+        return Signed(href)
+
+    async def headers(self, _: str) -> Headers:
+        return _bearer(self.token.get_secret_value())
+
+    async def environment(self, _: str) -> Environment:
+        return _gdal_bearer(self.token.get_secret_value())
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordFile:
+    """User name and password of a host, from a .netrc: that of urs.earthdata.nasa.gov, where Earthdata redirects to."""
+
+    path: Path
+
+    async def href(self, href: str) -> Signed:
+        return Signed(href)
+
+    async def headers(self, url: str) -> Headers:
+        try:
+            # Not its default, which is for any host.
+            found = netrc(self.path).hosts.get(urlsplit(url).hostname or "")
+        except (OSError, NetrcParseError, UnicodeDecodeError):
+            # What is wrong is told with what is there, which may be the password.
+            raise SetupError(f"{self.path}: cannot be read as a .netrc") from None
+        if found is None:
+            return {}
+        basic = httpx.BasicAuth(found[0], found[2] or "")
+        request = next(basic.auth_flow(httpx.Request("GET", url)))
+        return {"Authorization": request.headers["Authorization"]}
+
+    async def environment(self, _: str) -> Environment:
+        # The login is a walk over redirects that sets cookies.
+        return {"GDAL_HTTP_NETRC": "YES", "GDAL_HTTP_NETRC_FILE": str(self.path), "GDAL_HTTP_COOKIEFILE": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordGrant:
+    """A bearer token for a user name and a password (RFC 6749, 4.3), as the Copernicus Data Space hands them out."""
+
+    url: str
+    username: str
+    password: SecretStr
+    client_id: str
+    tokens: Tokens[None] = field(default_factory=Tokens)
+
+    async def href(self, href: str) -> Signed:
+        return Signed(href)
+
+    async def headers(self, _: str) -> Headers:
+        return _bearer(await self._token())
+
+    async def environment(self, _: str) -> Environment:
+        return _gdal_bearer(await self._token())
+
+    async def _token(self) -> str:
+        form = {
+            "grant_type": "password",
+            "client_id": self.client_id,
+            "username": self.username,
+            "password": self.password.get_secret_value(),
+        }
+        return (await self.tokens.get(None, lambda client: client.post(self.url, data=form))).text
+
+
+def _bearer(token: str) -> Headers:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _gdal_bearer(token: str) -> Environment:
+    # Not GDAL_HTTP_HEADERS, which are sent on to wherever a redirect leads.
+    return {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": token}
