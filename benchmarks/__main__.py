@@ -9,6 +9,7 @@ Results go to benchmarks/results (JSON and SVG) and into the tables of benchmark
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main(given: list[str]) -> None:
         for name in [name for name in parts.PARTS if name in (arguments.parts or parts.PARTS)]:
             report.say(f"{name} …")
             written = stage.written
-            circumstances = report.Circumstances.now(versions, given, written.count, written.bytes)
+            circumstances = report.Circumstances.now(versions, _command(arguments), written.count, written.bytes)
             part = parts.PARTS[name](stage)
             report.write(arguments.into, part, circumstances)
             print(f"\n{part.title}\n\n{report.table(part.rows)}", flush=True)
@@ -40,7 +41,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts.PARTS)}; all without one")
     parser.add_argument("--items", type=int, default=100_000, help="in the catalogue (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of each comparison (%(default)s)")
     parser.add_argument("--pages", type=int, default=50, help="of the walk (%(default)s)")
     parser.add_argument("--peer", action=argparse.BooleanOptionalAction, default=True, help="measure the peers too")
@@ -54,6 +55,13 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     return found
 
 
+def _command(arguments: argparse.Namespace) -> str:
+    """What gives the same figures elsewhere: the folders are everyone's own."""
+    sizes = [f"--{name} {getattr(arguments, name)}" for name in ("items", "seconds", "rounds", "pages")]
+    told = ["--made-up"] * (arguments.templates is None) + ["--no-peer"] * (not arguments.peer)
+    return " ".join(["python -m benchmarks", *arguments.parts, *sizes, *told])
+
+
 def _real() -> Path | None:
     """Real metadata, where it lies beside the project."""
     folder = _HERE.parents[1] / "shared" / "data"
@@ -61,4 +69,6 @@ def _real() -> Path | None:
 
 
 if __name__ == "__main__":
+    # Asked to stop, it unwinds as by Ctrl-C, and with it goes all that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main(sys.argv[1:])

@@ -12,6 +12,7 @@ import orjson
 from app.demo import aerial, sentinel2
 
 Document = dict[str, Any]
+CLOUD = "eo:cloud_cover"
 _SAMPLE = 500
 _SECOND_SHARE = 5  # every fifth item is in the second collection
 
@@ -82,7 +83,7 @@ def of_templates(templates: Path, count: int) -> Catalogue:
 
 
 def moved(model: Document, made: Document, number: int) -> Document:
-    """The model with another id, its south-western corner and its instant taken from a made-up item."""
+    """The model with another id; its south-western corner, instant and cloud cover are those of a made-up item."""
     west, south, east, north = (model["bbox"][axis] for axis in (0, 1, -2, -1))
     by_east = min(made["bbox"][0], 180 - (east - west)) - west
     by_north = min(made["bbox"][1], 90 - (north - south)) - south
@@ -94,7 +95,8 @@ def moved(model: Document, made: Document, number: int) -> Document:
 
     geometry = model["geometry"] | {"coordinates": shifted(model["geometry"]["coordinates"])}
     corners = [*shifted([west, south]), *shifted([east, north])]
-    properties = model["properties"] | {"datetime": made["properties"]["datetime"]}
+    taken = {"datetime", CLOUD} & {"datetime", *model["properties"]}
+    properties = model["properties"] | {name: made["properties"][name] for name in sorted(taken)}
     for name in ("start_datetime", "end_datetime"):
         properties.pop(name, None)
     return model | {"id": f"{model['id']}_{number}", "geometry": geometry, "bbox": corners, "properties": properties}

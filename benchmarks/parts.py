@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from benchmarks import catalogue, requests, services, wrk
 from benchmarks.agreement import agree
-from benchmarks.catalogue import Written
+from benchmarks.catalogue import CLOUD, Written
 from benchmarks.peers import PGSTAC, Peers
 from benchmarks.report import Part, Row, say
-from benchmarks.requests import CLOUD, Request, Scenario
+from benchmarks.requests import Request, Scenario
 from benchmarks.services import UPESI, Service
 
 CLIENTS = 16
@@ -29,7 +29,7 @@ _UPESI_COMMAND = Path(sys.executable).with_name("upesi")
 class Effort:
     """How long each figure is measured, and how many pages a walk has."""
 
-    seconds: float
+    seconds: int
     rounds: int
     pages: int = 50
     page_items: int = 100
@@ -134,7 +134,7 @@ def writes(stage: Stage) -> Part:
     with stage.playing(UPESI_WRITES="open") as playing:
         able = [service for service in playing if "write" not in service.lacks]
         for post, clients, bar in ((single, 1, 10), (single, CLIENTS, 10), (hundred, 1, 20)):
-            say(f"  {post.name}, {clients} clients")
+            say(f"  {post.name}, {clients} at once")
             measured: dict[str, list[wrk.Measured]] = {service.name: [] for service in able}
             for number in range(stage.effort.rounds):
                 for service in able:
@@ -149,9 +149,8 @@ def walk(stage: Stage) -> Part:
     request = requests.walk(stage.written, stage.effort.page_items)
     rounds: dict[str, list[list[float]]] = {}
     with stage.playing() as playing:
-        able = [service for service in playing if "walk" not in service.lacks]
         for _ in range(stage.effort.rounds):
-            walked = {service.name: _walked(service, request, stage.effort.pages) for service in able}
+            walked = {service.name: _walked(service, request, stage.effort.pages) for service in playing}
             if len({tuple(ids) for _, ids in walked.values()}) > 1:
                 raise SystemExit("walk: the services do not give the same items in the same order")
             for name, (took, _) in walked.items():
@@ -243,4 +242,4 @@ PARTS: dict[str, Callable[[Stage], Part]] = {
 
 def versions(stage: Stage) -> list[str]:
     """Of all that takes part."""
-    return [*services.versions(), wrk.check(), *(stage.peers.versions() if stage.peers else ())]
+    return [*services.versions(stage.url), wrk.check(), *(stage.peers.versions() if stage.peers else ())]

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from benchmarks.catalogue import Written
-from benchmarks.requests import CLOUD
+from benchmarks.catalogue import CLOUD, Written
 from benchmarks.services import Cost, Service, cost, execute, free_port, process, uvicorn
 
 PGSTAC, RUSTAC = "stac-fastapi-pgstac", "rustac"

@@ -73,14 +73,14 @@ class Circumstances:
     gigabytes: float
 
     @classmethod
-    def now(cls, versions: list[str], arguments: Sequence[str], items: int, size: int) -> "Circumstances":
+    def now(cls, versions: list[str], command: str, items: int, size: int) -> "Circumstances":
         gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
         return cls(
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             hardware=f"{os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()} {platform.machine()}",
             load=f"{os.getloadavg()[1]:.1f}",
             versions=[*versions, f"Python {platform.python_version()}"],
-            command=" ".join(["python -m benchmarks", *arguments]),
+            command=command,
             items=items,
             gigabytes=round(size / 1e9, 2),
         )
@@ -144,7 +144,7 @@ def _section(part: dict[str, Any]) -> str:
     text = (
         f"### {part['title']}\n\n`{where['command']}`, {where['date']}, {where['items']:,} items "
         f"({where['gigabytes']:g} GB of JSON), {where['hardware']}, load average {where['load']} before. "
-        f"{', '.join(where['versions'])}.\n\n{table([_from_json(row) for row in part['rows']])}\n"
+        f"{', '.join(where['versions'])}.\n\n{table([_from_json(row) for row in part['rows']])}"
     )
     return "\n".join([text, *plots])
 
@@ -211,7 +211,11 @@ def _ratios(part: Part) -> str:
             at = x(row.bar if upside else 1 / row.bar)
             marks.append(f'<line x1="{at:.1f}" y1="{top - 3}" x2="{at:.1f}" y2="{top + tall - 8}" stroke="#000"/>')
     title = f"{part.title}: times better than {', '.join(services)}"
-    return _svg(title, marks + _legend(services, 50 + tall * len(rows)), 70 + tall * len(rows))
+    return _svg(
+        title,
+        marks + _legend([f"better than {name}" for name in services], 50 + tall * len(rows)),
+        70 + tall * len(rows),
+    )
 
 
 def _by_depth(part: Part) -> str:
@@ -234,8 +238,8 @@ def _by_depth(part: Part) -> str:
 def _legend(names: Sequence[str], y: float) -> list[str]:
     marks = []
     for place, name in enumerate(names):
-        marks.append(f'<rect x="{60 + place * 200}" y="{y}" width="12" height="12" fill="{_COLOURS[place]}"/>')
-        marks.append(f'<text x="{78 + place * 200}" y="{y + 10}">{escape(name)}</text>')
+        marks.append(f'<rect x="{60 + place * 240}" y="{y}" width="12" height="12" fill="{_COLOURS[place]}"/>')
+        marks.append(f'<text x="{78 + place * 240}" y="{y + 10}">{escape(name)}</text>')
     return marks
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.catalogue import Document, Written
+from benchmarks.catalogue import CLOUD, Document, Written
 
 VARIANTS = 200
-CLOUD = "eo:cloud_cover"
 _NOWHERE = (-150, -30)  # in the Pacific, where no item lies
 
 # Rough outlines, counterclockwise.
@@ -34,7 +33,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`kind` is what a service may lack, `sorted_by` a property that decides the order before the instant does."""
+    """`kind` is what a service may lack, `sorted_by` the property that decides the order instead of the instant."""
 
     name: str
     requests: list[Request]

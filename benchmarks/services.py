@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import httpx
@@ -138,12 +138,8 @@ def execute(url: str, *statements: str) -> None:
 def tidied_size(url: str) -> int:
     """Bytes of the database, vacuumed and analysed, as it is when it has been there for a while."""
     execute(url, "VACUUM ANALYZE")
-
-    async def act(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
-        size: int = await connection.fetchval("SELECT pg_database_size(current_database())")
-        return size
-
-    return _connected(url, act)
+    size: int = _value(url, "SELECT pg_database_size(current_database())")
+    return size
 
 
 def _connected(url: str, act: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[Answer]]") -> Answer:
@@ -157,9 +153,12 @@ def _connected(url: str, act: "Callable[[asyncpg.Connection[asyncpg.Record]], Aw
     return asyncio.run(run())
 
 
-def versions() -> list[str]:
-    """Of Upesi and of PostgreSQL."""
-    said = subprocess.run(
-        [str(embedded.find_programs() / "postgres"), "--version"], capture_output=True, text=True, check=True
-    )
-    return [f"Upesi {version('upesi')}", f"PostgreSQL {said.stdout.split()[2]}"]
+def _value(url: str, query: str) -> Any:
+    return _connected(url, lambda connection: connection.fetchval(query))
+
+
+def versions(url: str) -> list[str]:
+    """Of Upesi and of its database."""
+    postgresql = _value(url, "SHOW server_version").split()[0]
+    postgis = _value(url, "SELECT postgis_lib_version()")
+    return [f"Upesi {version('upesi')}", f"PostgreSQL {postgresql}", f"PostGIS {postgis}"]

@@ -30,6 +30,7 @@ end
 # An id that nobody posted before goes between the pieces of a body.
 _WRITE = """
 local posted, turn = 0, 0
+prefix = prefix .. os.time() .. "-"
 function request()
   turn = turn % #bodies + 1
   local body = {}
@@ -79,7 +80,7 @@ def writing(post: Post, prefix: str) -> Iterator[Path]:
         yield path
 
 
-def run(service: Service, path: Path, clients: int, seconds: float) -> Measured:
+def run(service: Service, path: Path, clients: int, seconds: int) -> Measured:
     """For the seconds, or as much longer as the first answer needs."""
     while True:
         found = _run(service, path, clients, seconds)
@@ -88,8 +89,8 @@ def run(service: Service, path: Path, clients: int, seconds: float) -> Measured:
         seconds *= 4
 
 
-def _run(service: Service, path: Path, clients: int, seconds: float) -> Measured:
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{max(round(seconds), 1)}s", f"--timeout={_TIMEOUT}s", "--latency"]
+def _run(service: Service, path: Path, clients: int, seconds: int) -> Measured:
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", f"--timeout={_TIMEOUT}s", "--latency"]
     said = subprocess.run([*command, "-s", str(path), service.base], capture_output=True, text=True, check=True).stdout
     total, took = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", said), re.search(r"99%\s+([\d.]+)(us|ms|s|m)", said)
     broken = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)

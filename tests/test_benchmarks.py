@@ -99,7 +99,12 @@ def test_a_real_item_is_moved_as_a_whole() -> None:
         "id": "m",
         "bbox": [10.0, 50.0, 12.0, 51.0],
         "geometry": {"type": "Polygon", "coordinates": [[[10, 50], [12, 50], [12, 51], [10, 50]]]},
-        "properties": {"datetime": "2001-01-01T00:00:00Z", "start_datetime": "2000-01-01T00:00:00Z", "gsd": 1},
+        "properties": {
+            "datetime": "2001-01-01T00:00:00Z",
+            "start_datetime": "2000-01-01T00:00:00Z",
+            "gsd": 1,
+            "eo:cloud_cover": 0.0,
+        },
     }
     for number, made in enumerate(islice(sentinel2.items(200), 200)):
         west, south, east, north = (item := catalogue.moved(model, made, number))["bbox"]
@@ -107,7 +112,11 @@ def test_a_real_item_is_moved_as_a_whole() -> None:
         assert -90 <= south < north <= 90
         assert (round(east - west, 5), round(north - south, 5)) == (2, 1)
         assert item["geometry"]["coordinates"][0][0] == [west, south]
-        assert item["properties"] == {"datetime": made["properties"]["datetime"], "gsd": 1}
+        assert item["properties"] == {
+            "datetime": made["properties"]["datetime"],
+            "eo:cloud_cover": made["properties"]["eo:cloud_cover"],
+            "gsd": 1,
+        }
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
