@@ -35,6 +35,7 @@ CONFORMANCE: dict[str, str] = {
     **{f"CQL2 {name}": f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in CQL2_CLASSES},
     "Aggregation": "https://api.stacspec.org/v0.3.0/aggregation",
     "Aggregation, filtered": "https://api.stacspec.org/v0.3.0/aggregation#filter",
+    "Aggregation, queried": "https://api.stacspec.org/v0.3.0/aggregation#query",
     "OGC API Features Sortables": "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/sortables",
     "OGC API Features Core": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "OGC API Features OpenAPI 3.0": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",

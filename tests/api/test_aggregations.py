@@ -39,6 +39,8 @@ async def ask(client: httpx.AsyncClient, method: str, asked: Document, path: str
     if method == "POST":
         return await client.post(f"{path}/aggregate", json=asked)
     query = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in asked.items()}
+    if "query" in query:
+        query["query"] = orjson.dumps(query["query"]).decode()
     return await client.get(f"{path}/aggregate", params=query)
 
 
@@ -94,6 +96,7 @@ async def test_answer(filled: httpx.AsyncClient, method: str) -> None:
         ({"bbox": [170, 49, 11, 51]}, 4),
         ({"datetime": "2024-08-01T00:00:00Z/.."}, 1),
         ({"filter": "eo:cloud_cover >= 5", "filter-lang": "cql2-text"}, 2),
+        ({"query": {"eo:cloud_cover": {"gte": 5}}}, 2),
         ({"collections": ["nowhere"]}, 0),
     ],
 )
