@@ -25,6 +25,7 @@ from app import client, console, indexing
 from app import demo as demo_catalogue
 from app.bulk import compact as compaction
 from app.bulk.load import Loader, OnError
+from app.bulk.prepare import calm_collector
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Format, Source
 from app.bulk.report import Report, Told
@@ -336,6 +337,7 @@ def _serve(url: str, host: str, port: int, workers: int) -> None:
 
 
 async def _load(url: str, job: Job, told: Told) -> None:
+    calm_collector()
     # It tells of connections that it cannot make with a traceback, which we tell of in a line.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     async with Database.opened(url, size=1, query_timeout=_LOAD_TIMEOUT) as database:

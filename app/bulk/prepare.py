@@ -6,19 +6,14 @@ come back in the order of the source, a bounded number at a time, so that memory
 
 import asyncio
 import gc
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from app.bulk.readers import Entry
+from app.bulk.workers import Killed, Workers
 from app.errors import InvalidDocument, SetupError
 from app.stac import document as documents
 from app.stac.collection import CheckedCollection, check_collection
@@ -27,11 +22,12 @@ from app.stac.validation import CORE, Rules
 from app.writer import PackedItem, Packer
 
 _CHUNK_ENTRIES = 100
-_CHUNK_BYTES = 2 << 20
-# A process takes a second to start, in which one alone does as much as these.
-_ALONE_CHUNKS = 20
-# In each process: one is worked on, one waits.
-_AHEAD = 2
+_CHUNK_BYTES = 1 << 20
+# A process takes a second to start, in which one alone does as much as this.
+_ALONE_BYTES = 8 << 20
+_ALONE_ENTRIES = 1000
+# For each process: while a batch is stored, none of them shall run out of work.
+_AHEAD = 8
 _NEITHER = "is neither an Item (type Feature) nor a Collection"
 
 
@@ -46,6 +42,7 @@ class Outcome(NamedTuple):
 # The outcomes of each entry of a chunk.
 Prepared = list[list[Outcome]]
 Packers = Mapping[str, Packer]
+_Task = tuple[list[Entry], dict[str, Packer]]
 
 
 def prepare(chunk: Iterable[Entry], packers: Packers, rules: Rules) -> Prepared:
@@ -78,8 +75,9 @@ class Preparation:
     def __init__(self, rules: Rules = CORE, processes: int = 1) -> None:
         self._rules = rules
         self._processes = processes
-        self._pool: ProcessPoolExecutor | None = None
-        self._alone = 0
+        self._workers: Workers[_Task, Prepared] | None = None
+        self._seen_entries = 0
+        self._seen_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -87,8 +85,8 @@ class Preparation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._workers is not None:
+            self._workers.end()
 
     async def prepared(self, entries: Iterable[Entry], packers: Callable[[], Packers]) -> AsyncGenerator[Prepared]:
         """In the order of the entries; `packers` are those known when a chunk sets out.
@@ -96,22 +94,19 @@ class Preparation:
         Raises SetupError where a process was killed.
         """
         waiting: deque[asyncio.Future[Prepared]] = deque()
-        loop = asyncio.get_running_loop()
         try:
             for chunk in _chunks(entries):
-                if self._processes == 1 or self._alone < _ALONE_CHUNKS:
-                    self._alone += 1
+                if self._processes == 1 or not self._is_much(chunk):
                     # Compressed by who stores them, who knows the newest dictionary best.
                     yield prepare(chunk, {}, self._rules)
                     continue
-                waiting.append(
-                    loop.run_in_executor(self._started(), _prepare, list(map(_portable, chunk)), dict(packers()))
-                )
+                task = (list(map(_portable, chunk)), dict(packers()))
+                waiting.append(asyncio.wrap_future(self._started().submit(task)))
                 if len(waiting) > self._processes * _AHEAD:
                     yield await waiting.popleft()
             while waiting:
                 yield await waiting.popleft()
-        except BrokenProcessPool:
+        except Killed:
             raise SetupError(
                 "a worker process was killed, perhaps for want of memory: load with fewer of them (--workers)"
             ) from None
@@ -119,11 +114,16 @@ class Preparation:
             for future in waiting:
                 future.cancel()
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._processes, context, _begin, (self._rules,))
-        return self._pool
+    def _is_much(self, chunk: list[Entry]) -> bool:
+        """Whether so much has come by now that it is worth to start processes."""
+        self._seen_entries += len(chunk)
+        self._seen_bytes += sum(len(entry.text) for entry in chunk if entry.text is not None)
+        return self._seen_entries > _ALONE_ENTRIES or self._seen_bytes > _ALONE_BYTES
+
+    def _started(self) -> Workers[_Task, Prepared]:
+        if self._workers is None:
+            self._workers = Workers(self._processes, partial(_begin, self._rules))
+        return self._workers
 
 
 def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
@@ -152,25 +152,13 @@ def _portable(entry: Entry) -> Entry:
     return Entry(entry.place, fault=_NEITHER)
 
 
-_rules = CORE
-
-
-def _begin(rules: Rules) -> None:
-    """In a process of its own, which leaves it to the first one to answer Ctrl-C, and ends when that one does."""
-    global _rules
-    _rules = rules
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # What was imported stays: there is no need to look through it for garbage.
+def calm_collector() -> None:
+    """What was imported stays, and documents have no cycles: looking for garbage in them costs a tenth of the time."""
     gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _prepare(chunk: list[Entry], packers: dict[str, Packer]) -> Prepared:
-    return prepare(chunk, packers, _rules)
+def _begin(rules: Rules) -> Callable[[_Task], Prepared]:
+    """In a process of its own."""
+    calm_collector()
+    return lambda task: prepare(*task, rules)

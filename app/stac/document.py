@@ -13,8 +13,8 @@ from app.errors import Fault, InvalidDocument
 
 # orjson writes a float of 1e16 and more with an exponent, and reads whole numbers beyond 64 bits as such floats.
 _WIDE_NUMBER = re.compile(rb"\d[eE]\+?\d")
-# These have 19 digits at least, which are quickest found where every digit is the same one.
-_EQUAL_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+# These have 19 digits at least, which are quickest found where every digit is the same one, and so are brackets.
+_ALIKE = bytes.maketrans(b"123456789{", b"000000000[")
 _LONG_NUMBER = b"0" * 19
 # orjson reads deeper documents than it writes, and this many brackets are not too deep however they are nested.
 _BRACKETS = 200
@@ -30,7 +30,8 @@ def parse(text: bytes) -> Any:
 
 def exact(text: bytes, document: Any) -> Any:
     """The document again, with whole numbers of any size kept where the fast parser rounds them."""
-    if _LONG_NUMBER not in text.translate(_EQUAL_DIGITS) and text.count(b"[") + text.count(b"{") <= _BRACKETS:
+    alike = text.translate(_ALIKE)
+    if _LONG_NUMBER not in alike and alike.count(b"[") <= _BRACKETS:
         return document
     try:
         return json.loads(text) if _WIDE_NUMBER.search(orjson.dumps(document)) else document

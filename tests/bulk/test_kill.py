@@ -20,7 +20,9 @@ from tests.database.fresh import asked, fresh_database
 from tests.factories import collection, item
 
 UPESI = Path(sys.executable).with_name("upesi")
-ITEMS = 12_000
+ITEMS = 8_000
+# So much that processes are started for it.
+PAD = "x" * 2500
 ROUNDS = 6
 NAMES = sorted(f"item {number}" for number in range(ITEMS))
 
@@ -29,7 +31,7 @@ NAMES = sorted(f"item {number}" for number in range(ITEMS))
 def file() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="upesi-test-") as folder:
         path = Path(folder) / "items.ndjson"
-        documents = [collection(), *(item(f"item {n}", properties={"n": n, "pad": "x" * 500}) for n in range(ITEMS))]
+        documents = [collection(), *(item(f"item {n}", properties={"n": n, "pad": PAD}) for n in range(ITEMS))]
         path.write_bytes(b"".join(orjson.dumps(document) + b"\n" for document in documents))
         yield path
 
@@ -51,7 +53,7 @@ def stored(url: str) -> int:
 
 def told(url: str) -> tuple[int, bool]:
     """The items that the place kept in the database says are stored."""
-    row = asked(url, "SELECT (SELECT entries - 1 FROM loads)")
+    row = asked(url, "SELECT (SELECT (report->>'items')::int FROM loads)")
     return (0, False) if row is None else (int(row), True)
 
 
@@ -183,11 +185,14 @@ def kill(url: str, data: Path, what: str) -> None:
         os.kill(int((data / "cluster" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         return
     others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    began = "SELECT backend_start FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+    before = asked(url, began)
     os.kill(asked(url, f"SELECT pid FROM pg_stat_activity WHERE {others}"), signal.SIGKILL)  # noqa: S608
-    for _ in range(200):
+    # It notices a little later, ends all backends and recovers.
+    for _ in range(400):
         try:
-            asked(url, "SELECT 1")
-        except (asyncpg.PostgresError, OSError):
-            time.sleep(0.05)
-        else:
-            return
+            if asked(url, began) != before:
+                return
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            pass
+        time.sleep(0.05)

@@ -238,7 +238,8 @@ PADDED = orjson.dumps(item("big", properties={"text": "x" * 100_000}))
 )
 def test_memory_does_not_follow_the_file(head: bytes, separator: bytes, tail: bytes) -> None:
     """200 MB, on one line but for the last case; the first 16 MiB of a line are read to see what it is."""
-    found = entries(cast(BinaryIO, io.BufferedReader(Generated(chunks(head, PADDED, separator, 2000, tail)))))
+    stream = cast(BinaryIO, io.BufferedReader(Generated(chunks(head, PADDED, separator, 2000, tail))))
+    found = (document for entry in entries(stream) for document in entry.parsed())
     tracemalloc.start()
     try:
         assert next(found).fault is None
@@ -250,4 +251,4 @@ def test_memory_does_not_follow_the_file(head: bytes, separator: bytes, tail: by
 
 
 def count(found: Iterable[Entry]) -> int:
-    return sum(document.fault is None for entry in found for document in entry.parsed())
+    return sum(entry.fault is None for entry in found)

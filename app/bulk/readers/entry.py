@@ -12,25 +12,33 @@ from app.stac import document as documents
 class Entry:
     """A document and the place it was found at; or, with `fault`, why there is none.
 
-    Or, with `text`, JSON that nobody has parsed yet: a reader of lines leaves that to whoever has the time.
+    Or, with `text`, some lines of JSON that nobody has parsed yet: a reader of lines leaves that to whoever has the
+    time. `number` is that of the first one, where the place is a file and not this one document.
     """
 
     place: str
     document: Any = None
     fault: str | None = None
     text: bytes | None = None
+    number: int | None = None
 
     def parsed(self) -> Iterator["Entry"]:
-        """The documents of a text, which are several where it holds a list of them."""
+        """The documents of the lines, which may hold lists of them."""
         if self.text is None:
             yield self
             return
-        try:
-            document = documents.parse(self.text)
-        except InvalidDocument as error:
-            yield Entry(self.place, fault=str(error))
-        else:
-            yield from expanded(self.place, document)
+        for number, line in enumerate(self.text.split(b"\n"), start=self.number or 1):
+            if line and not line.isspace():
+                yield from _of_line(self.place if self.number is None else f"{self.place} {number}", line)
+
+
+def _of_line(place: str, line: bytes) -> Iterator[Entry]:
+    try:
+        document = documents.parse(line)
+    except InvalidDocument as error:
+        yield Entry(place, fault=str(error))
+    else:
+        yield from expanded(place, document)
 
 
 def expanded(place: str, document: Any) -> Iterator[Entry]:
