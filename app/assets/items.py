@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ def read(location: str, web: Web) -> Iterator[Placed]:
     """The items of a file, a folder, a URL or `-`. Raises SetupError for what cannot be read, with its place."""
     source = Source(location)
     source.check()
-    for entry in source.entries(web, lambda path: path.open("rb")):
+    entries = source.entries(web, lambda path: path.open("rb"))
+    for entry in chain.from_iterable(entry.parsed() for entry in entries):
         if entry.fault is not None:
             raise SetupError(f"{location}: {entry.place}: {entry.fault}")
         if isinstance(entry.document, dict) and entry.document.get("type") == "Feature":

@@ -78,7 +78,7 @@ async def test_every_described_operation_answers_as_described(client: httpx.Asyn
     assert {"/", "/conformance", "/collections", "/search"} <= paths.keys()
     for path, operations in paths.items():
         for method, operation in operations.items():
-            url = path.format(collection_id="things", item_id="thing")
+            url = path.format(collection_id="things", item_id="thing", asset="data")
             response = await client.request(method, url)
             assert response.status_code == 200, (method, url)
             assert response.headers["content-type"] in operation["responses"]["200"]["content"]
@@ -89,6 +89,7 @@ async def test_every_path_that_answers_get_is_described_or_documentation(client:
     assert described == {
         *("/", "/conformance", "/search", "/collections", "/collections/{collection_id}"),
         *("/collections/{collection_id}/items", "/collections/{collection_id}/items/{item_id}"),
+        "/collections/{collection_id}/items/{item_id}/assets/{asset}/grid",
         *("/queryables", "/collections/{collection_id}/queryables", "/functions"),
         *("/collections-search", "/collections-queryables", "/collections-sortables"),
         *("/aggregate", "/collections/{collection_id}/aggregate"),

@@ -49,7 +49,7 @@ def of_all_kinds() -> list[Any]:
 async def loaded_by(
     preparation: Preparation, database: Database, found: Any, mode: Mode, on_error: OnError
 ) -> tuple[Report, Refused, dict[tuple[str, str], Document]]:
-    await database.execute(sql("TRUNCATE items, dictionaries, collections"))
+    await database.execute(sql("TRUNCATE collections CASCADE"))
     refused: Refused = []
     loader = Loader(database, mode, on_error, lambda *told: refused.append(told), preparation)
     try:

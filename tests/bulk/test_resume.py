@@ -42,7 +42,7 @@ class Quiet:
 
 @pytest.fixture(autouse=True)
 def _nothing_there(database_url: str) -> None:
-    empty(database_url, "TRUNCATE items, dictionaries, collections, loads")
+    empty(database_url, "TRUNCATE collections, loads CASCADE")
 
 
 def written(path: Path, *documents: Any) -> Path:

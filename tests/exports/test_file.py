@@ -53,7 +53,8 @@ def web() -> Iterator[Web]:
 
 
 def read(path: Path, web: Web) -> list[Entry]:
-    return list(Source(str(path)).entries(web, lambda path: path.open("rb")))
+    found = Source(str(path)).entries(web, lambda path: path.open("rb"))
+    return [document for entry in found for document in entry.parsed()]
 
 
 def plain(found: list[Entry]) -> dict[tuple[str, str], Document]:
