@@ -61,7 +61,7 @@ def one_line(done: Done, *words: str) -> None:
     assert [word for word in words if word not in done.stderr] == []
 
 
-@pytest.mark.parametrize("name", ["serve", "load", "migrate", "doctor", "demo"])
+@pytest.mark.parametrize("name", ["serve", "load", "compact", "migrate", "doctor", "demo"])
 def test_help(upesi: Upesi, name: str) -> None:
     done = upesi(name, "--help", UPESI_DATABASE_URL="nonsense")
     assert (done.returncode, done.stderr) == (0, "")
@@ -70,7 +70,7 @@ def test_help(upesi: Upesi, name: str) -> None:
 
 def test_help_lists_the_commands(upesi: Upesi) -> None:
     done = upesi("--help")
-    assert [name for name in ("serve", "load", "migrate", "doctor", "demo") if name not in done.stdout] == []
+    assert [name for name in ("serve", "load", "compact", "migrate", "doctor", "demo") if name not in done.stdout] == []
 
 
 def test_version(upesi: Upesi) -> None:
@@ -147,6 +147,18 @@ def test_load_tells_the_file_of_a_refusal(upesi: Upesi, tmp_path: Path) -> None:
     refusals = [line for line in done.stderr.splitlines() if line.startswith("refused: ")]
     assert "first.ndjson" in refusals[0]
     assert "second.ndjson" in refusals[1]
+
+
+def test_compact(upesi: Upesi, tmp_path: Path) -> None:
+    upesi("load", written(tmp_path, "first.ndjson", collection(), collection("empty"), *map(item, map(str, range(50)))))
+    upesi("load", written(tmp_path, "second.ndjson", *map(item, map(str, range(50, 200)))))
+    done = upesi("compact", "--collection", "empty", "--collection", "things")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == "empty: too few items for a dictionary"
+    assert second.startswith("things: ")
+    assert "items rewritten, from " in second
+    one_line(upesi("compact", "--collection", "missing"), "there is no collection 'missing'")
 
 
 def test_broken_first_line_of_ndjson_is_just_that(upesi: Upesi, tmp_path: Path) -> None:

@@ -99,6 +99,14 @@ async def go_on(database: Database, places: Sequence[Place], report: Report) -> 
     report.take(orjson.loads(last[-1]["report"]))
 
 
+async def begin(database: Database, places: Sequence[Place], report: Report) -> None:
+    """Anew, whatever was interrupted before; from here on there is something to go on with."""
+    async with database.transaction() as transaction:
+        await transaction.execute(sql.loads.forget([place.location for place in places]))
+        for place in places:
+            await place.keep(transaction, report)
+
+
 async def forget(database: Database, places: Sequence[Place]) -> None:
-    """Behind a load that is complete, or in front of one that begins anew."""
+    """Behind a load that is complete."""
     await database.execute(sql.loads.forget([place.location for place in places]))

@@ -10,7 +10,7 @@ from app.bulk.readers import Entry
 from app.bulk.readers.sources import Opener, Source
 from app.bulk.readers.web import Web, is_url
 from app.bulk.report import Told
-from app.bulk.resume import Place, forget, go_on
+from app.bulk.resume import Place, begin, forget, go_on
 from app.database.pool import Database
 from app.sql.loading import Mode
 from app.stac.validation import CORE, Rules
@@ -53,7 +53,7 @@ async def run(database: Database, job: Job, told: Told, watcher: Watcher) -> Non
             told.before = told.report.stored
             watcher.said(f"Going on behind {told.before:,} items that are stored.")
         else:
-            await forget(database, places)
+            await begin(database, places, told.report)
         try:
             for source, place in zip(job.sources, places, strict=True):
                 if not place.finished:

@@ -81,6 +81,13 @@ async def test_goes_on_inside_a_list(database: Database, tmp_path: Path, form: s
     assert len(await stored(database)) == 1800
 
 
+async def test_load_that_stored_nothing_goes_on_too(database: Database, tmp_path: Path) -> None:
+    file = written(tmp_path / "x.ndjson", {"type": "Catalog"}, collection(), *items(0, 10))
+    assert (await ran(database, file))[0].report == Report(refused=1)
+    told, _ = await ran(database, file, resume=True, on_error="skip")
+    assert (told.outcome, told.report) == ("complete", Report(collections=1, items=10, refused=1))
+
+
 async def test_several_files(database: Database, tmp_path: Path) -> None:
     """The first is done, the second is not, and the third was never begun."""
     first = written(tmp_path / "1.ndjson", collection(), *items(0, 10))
