@@ -173,6 +173,7 @@ async def _export(settings: Settings, url: str, search: Search, to: str, form: E
         await export_file.write(catalog, search, to, form, settings)
 
 
+@app.command()
 def compact(
     collections: Annotated[
         list[str] | None, typer.Option("--collection", help="One of this id; may be repeated. Else all.")
