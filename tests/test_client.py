@@ -1,6 +1,7 @@
 """The commands for items of any catalogue, as a user runs them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.errors import SetupError, UpesiError
 from tests import factories
-from tests.bulk.website import website
+from tests.bulk.website import Website, website
 
 runner = CliRunner()
 
@@ -64,3 +65,144 @@ def test_what_is_no_item(documents: list[Any], says: str) -> None:
     stdin = "\n".join(part if isinstance(part, str) else json.dumps(part) for part in documents)
     with pytest.raises((SetupError, UpesiError), match=says):
         run("grid", "-", "data", stdin=stdin)
+
+
+def api(site: Website, method: str = "POST") -> list[Any]:
+    """An API with a search by this method that finds three items on two pages; what it is asked comes into the list."""
+    asked: list[Any] = []
+    found = [factories.item(name) for name in ("a", "b", "c")]
+    link = {"rel": "search", "href": "./search", "type": "application/geo+json", "method": method}
+    following = {"rel": "next", "href": f"{site.url}/search?token=2", "method": "POST", "merge": True}
+    following |= {"body": {"token": "2"}}
+
+    def page(features: list[Any], links: list[Any]) -> Callable[[Any], Any]:
+        def answer(body: Any) -> Any:
+            asked.append(body)
+            return {"type": "FeatureCollection", "features": features, "links": links}
+
+        return answer
+
+    site.pages["/"] = {"type": "Catalog", "conformsTo": [], "links": [link, {"rel": "data", "href": "./collections"}]}
+    site.pages["POST /search"] = page(found[:2], [following])
+    site.pages["POST /search?token=2"] = page(found[2:], [])
+    return asked
+
+
+def test_search_of_an_api() -> None:
+    with website() as site:
+        asked = api(site)
+        options = ("--bbox", "5,45,15,55", "-c", "x", "-c", "y", "--datetime", "2024-01-01T00:00:00Z/..")
+        told = run("search", f"{site.url}/", *options, "--filter", "eo:cloud_cover < 20", "--sortby", "-datetime,id")
+        assert [json.loads(line)["id"] for line in told.splitlines()] == ["a", "b", "c"]
+        first, second = asked
+        assert first == {
+            "bbox": [5, 45, 15, 55],
+            "collections": ["x", "y"],
+            "datetime": "2024-01-01T00:00:00Z/..",
+            "filter": {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]},
+            "filter-lang": "cql2-json",
+            "sortby": [{"field": "datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}],
+        }
+        assert second == first | {"token": "2"}
+
+
+def test_as_many_items_as_are_asked_for(tmp_path: Path) -> None:
+    with website() as site:
+        asked = api(site)
+        run(
+            "search", f"{site.url}/", "--max-items", "2", "--format", "itemcollection", "--to", str(tmp_path / "a.json")
+        )
+        assert len(asked) == 1
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["type"] == "FeatureCollection"
+    assert [item["id"] for item in document["features"]] == ["a", "b"]
+
+
+def test_an_api_that_is_searched_by_get() -> None:
+    query = "bbox=5.0%2C45.0%2C15.0%2C55.0&sortby=-id%2C%2Bdatetime&fields=id%2C-assets"
+    with website() as site:
+        api(site, "GET")
+        page = {"type": "FeatureCollection", "features": [factories.item("a")], "links": []}
+        site.pages[f"/search?{query}"] = page
+        options = ("--bbox", "5,45,15,55", "--sortby", "-id,datetime", "--fields", "id,-assets")
+        told = run("search", f"{site.url}/", *options)
+        assert json.loads(told)["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--bbox", "a"), "bbox"),
+        (("--filter", "a <"), "filter"),
+        (("--filter", "{"), "filter"),
+        (("--query", "{"), "query"),
+        (("--limit", "many"), "limit"),
+        ((), "is answered with 404"),
+    ],
+)
+def test_a_search_that_cannot_be(arguments: tuple[str, ...], says: str) -> None:
+    with website() as site, pytest.raises((SetupError, UpesiError), match=says):
+        run("search", f"{site.url}/", *arguments)
+
+
+def test_a_site_without_a_search() -> None:
+    with website() as site:
+        site.pages["/"] = factories.item()
+        with pytest.raises(SetupError, match="it is no landing page of a STAC API"):
+            run("search", f"{site.url}/")
+
+
+def test_items_before_a_page_that_fails_are_written(tmp_path: Path) -> None:
+    with website() as site:
+        api(site)
+        site.pages["POST /search?token=2"] = {"nothing": 1}
+        with pytest.raises(SetupError, match="page 2: is not a page of items"):
+            run("search", f"{site.url}/", "--to", str(tmp_path / "a.ndjson"))
+    assert len((tmp_path / "a.ndjson").read_text().splitlines()) == 2
+
+
+def test_a_search_with_a_token_of_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    with website() as site:
+        signer = {"type": "bearer", "hosts": [site.url.partition("//")[2]], "token": "s3cr3t", "allow_http": True}
+        monkeypatch.setenv("UPESI_SIGNERS", json.dumps([signer]))
+        api(site)
+        run("search", f"{site.url}/")
+        assert [headers["authorization"] for headers in site.headers] == ["Bearer s3cr3t"] * 3
+
+
+def test_search_and_download(tmp_path: Path) -> None:
+    with website() as site:
+        api(site)
+        site.pages["/data.tif"] = b"pixels"
+        found = run("search", f"{site.url}/").replace("https://data.example.com", site.url)
+        result = runner.invoke(app, ["download", "-", "--to", str(tmp_path)], input=found, catch_exceptions=False)
+        assert result.exit_code == 0
+        assert "3 items: 3 files new, 0 there already, 0 failed." in result.output
+        assert (tmp_path / "things/c/data.tif").read_bytes() == b"pixels"
+        del site.pages["/data.tif"]
+        (tmp_path / "things/c/data.tif").unlink()
+        again = runner.invoke(app, ["download", "-", "--to", str(tmp_path)], input=found, catch_exceptions=False)
+        assert again.exit_code == 1
+        assert "failed: things/c, data: is answered with 404 Not Found" in again.output
+        assert "3 items: 0 files new, 2 there already, 1 failed." in again.output
+
+
+def test_download_of_a_static_catalogue(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "i").mkdir(parents=True)
+    (source / "i" / "a.tif").write_bytes(b"pixels")
+    (source / "i" / "i.json").write_text(json.dumps(factories.item(assets={"a": {"href": "./a.tif"}})))
+    links = [{"rel": "item", "href": "./i/i.json"}]
+    (source / "collection.json").write_text(json.dumps(factories.collection(links=links)))
+    run("download", str(source), "--to", str(tmp_path / "to"))
+    assert (tmp_path / "to/things/thing/a.tif").read_bytes() == b"pixels"
+
+
+def test_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = {"type": "s3", "hosts": ["s3://bucket"], "access_key_id": "a", "secret_access_key": "s3cr3t"}
+    monkeypatch.setenv("UPESI_SIGNERS", json.dumps([signer]))
+    item = json.dumps(factories.item(assets={"data": {"href": "s3://bucket/a.tif"}}))
+    told = run("href", "-", "data", "--sign", stdin=item)
+    assert "X-Amz-Signature=" in told
+    assert "s3cr3t" not in told
+    assert run("href", "-", "data", stdin=item) == "s3://bucket/a.tif\n"

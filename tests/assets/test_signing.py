@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +226,17 @@ async def test_no_credential_is_told(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.anyio
 async def test_without_any_signer() -> None:
     assert await configured().href("s3://bucket/a") == Signed("s3://bucket/a")
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "app.assets.s3", raising=False)
+    monkeypatch.delattr("app.assets.s3", raising=False)
+    monkeypatch.setitem(sys.modules, "botocore.auth", None)
+    with pytest.raises(SetupError, match=r"pip install 'upesi\[signing\]'"):
+        configured({"type": "s3", "hosts": ["s3://bucket"]} | KEYS)
+    assert len(configured(BEARER, {"type": "planetary-computer"}).rules) == 2
+
+
+def test_the_service_does_not_import_the_extra() -> None:
+    program = "import sys, app.main, app.cli; sys.exit('botocore' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

@@ -122,6 +122,14 @@ def _href(document: Any, rel: str, url: str) -> str | None:
     return None
 
 
+def search_href(landing: Any, method: str, url: str) -> str | None:
+    """Where a landing page says that its search by this method is; a link without a method is for GET."""
+    for link in _links(landing):
+        if link.get("rel") == "search" and str(link.get("method", "GET")).upper() == method:
+            return _href({"links": [link]}, "search", url)
+    return None
+
+
 def _joined(url: str, href: str) -> str:
     try:
         target = urljoin(url, href)

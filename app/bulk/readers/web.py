@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -42,8 +42,10 @@ class Web:
     times in all, after `pause` seconds and twice as many each time, or when the server says.
     """
 
-    def __init__(self, pause: float = 0.5) -> None:
+    def __init__(self, pause: float = 0.5, authorize: Callable[[str], Mapping[str, str]] | None = None) -> None:
+        """`authorize` gives the headers that a URL is asked with; a redirect to another host goes without them."""
         self._pause = pause
+        self._authorize = authorize or (lambda _: {})
         self._client = httpx.Client(timeout=30, follow_redirects=True, headers={"User-Agent": "upesi"})
 
     def __enter__(self) -> "Web":
@@ -90,10 +92,9 @@ class Web:
     def _answer(self, asked: Asked, attempt: int) -> Iterator[httpx.Response | None]:
         """An answer with status 2xx, or None where it is to be asked again, which a break while reading ends in too."""
         last = attempt == _ATTEMPTS
+        headers = {**dict(asked.headers), **self._authorize(asked.url)}
         try:
-            request = self._client.build_request(
-                asked.method, asked.url, json=asked.body, headers=dict(asked.headers) or None
-            )
+            request = self._client.build_request(asked.method, asked.url, json=asked.body, headers=headers or None)
             answer = self._client.send(request, stream=True)
         except httpx.TransportError as error:
             if last:
