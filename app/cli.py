@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from app import client, console, indexing
+from app import client, console, indexing, pixels
 from app import demo as demo_catalogue
 from app.bulk import compact as compaction
 from app.bulk.load import Loader, OnError
@@ -31,7 +31,7 @@ from app.bulk.readers.sources import Format, Source
 from app.bulk.report import Report, Told
 from app.bulk.run import Job, run
 from app.catalog import Catalog
-from app.database import embedded, schema
+from app.database import ready, schema
 from app.database.pool import Database
 from app.demo import rasters
 from app.errors import SetupError, UpesiError
@@ -49,6 +49,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(client.commands)
+app.add_typer(pixels.commands)
 _out, _err = console.out, console.err
 
 Answer = TypeVar("Answer")
@@ -95,7 +96,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
     Without UPESI_DATABASE_URL a private PostgreSQL cluster is made, started and migrated in UPESI_DATA_DIR.
     """
     settings = Settings()
-    with _ready_database(settings) as url:
+    with ready.migrated(settings) as url:
         _serve(url, host, port, workers)
 
 
@@ -140,7 +141,7 @@ def load(
     processes = workers or os.cpu_count() or 1
     job = Job(named, mode, on_error, resume, processes, Rules.of(settings))
     told = Told(Report())
-    with _reported(told, report), _ready_database(settings) as url:
+    with _reported(told, report), ready.migrated(settings) as url:
         asyncio.run(_load(url, job, told))
     console.summarise(told, _err if report == "-" else _out)
     if told.report.refused:
@@ -163,7 +164,7 @@ def export(
     if collection:
         search = replace(search, collections=tuple(dict.fromkeys(collection)))
     settings = Settings()
-    with _ready_database(settings) as url:
+    with ready.migrated(settings) as url:
         asyncio.run(_export(settings, url, search, to, form))
 
 
@@ -184,7 +185,7 @@ def compact(
     Runs beside everything else, in small transactions. What is served stays as it is. A dictionary that no item needs
     any more goes in a later run, when its successor is an hour old.
     """
-    with _ready_database(Settings()) as url:
+    with ready.migrated(Settings()) as url:
         asyncio.run(_compact(url, collections or []))
 
 
@@ -199,7 +200,7 @@ async def _compact(url: str, collections: list[str]) -> None:
 def migrate() -> None:
     """Bring the database up to the schema of this version. Safe to repeat."""
     settings = Settings()
-    with _database(settings) as url:
+    with ready.database(settings) as url:
         schema.migrate(url)
     _out.print(f"The database is at revision {schema.newest_revision()}.")
 
@@ -231,7 +232,7 @@ Property = Annotated[str, typer.Argument(metavar="PROPERTY", help="Name of a pro
 def index_add(name: Property) -> None:
     """Make the index of a property, while the service reads and writes. Safe to repeat, also when it was stopped."""
     start = monotonic()
-    with _ready_database(Settings()) as url, _out.status(f"Making the index on {escape(name)} …"):
+    with ready.migrated(Settings()) as url, _out.status(f"Making the index on {escape(name)} …"):
         made = asyncio.run(_with_one_connection(url, lambda database: indexing.add(database, name)))
     if made is None:
         _out.print(Text(f"The index on {name} is there already."))
@@ -248,7 +249,7 @@ def index_add(name: Property) -> None:
 @_index.command("drop")
 def index_drop(name: Property) -> None:
     """Drop the index of a property, while the service reads and writes."""
-    with _ready_database(Settings()) as url:
+    with ready.migrated(Settings()) as url:
         asyncio.run(_with_one_connection(url, lambda database: indexing.drop(database, name)))
     _out.print(Text(f"The index on {name} is dropped."))
 
@@ -256,7 +257,7 @@ def index_drop(name: Property) -> None:
 @_index.command("list")
 def index_list() -> None:
     """The properties that have an index, with its state and its size."""
-    with _ready_database(Settings()) as url:
+    with ready.migrated(Settings()) as url:
         found = asyncio.run(_with_one_connection(url, indexing.listed))
     if not found:
         _out.print("No property has an index; `upesi index add eo:cloud_cover` makes one.")
@@ -277,7 +278,7 @@ async def _with_one_connection(url: str, ask: Callable[[Database], Awaitable[Ans
 def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
     """Load the demo catalogue, made here without a network, and serve it."""
     settings = Settings()
-    with _ready_database(settings) as url:
+    with ready.migrated(settings) as url:
         static = settings.data_dir / "static"
         with _out.status("Writing the rasters of the demo …"):
             rasters.write(static / rasters.ID)
@@ -297,28 +298,6 @@ def _introduce(url: str) -> None:
         f"  {url}/docs in a browser\n",
         soft_wrap=True,
     )
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[str]:
-    """The URL of the database the settings name, or of the embedded cluster, which runs meanwhile."""
-    if settings.database_url is not None:
-        yield settings.database_url
-        return
-    with embedded.running(settings.data_dir) as url:
-        yield url
-
-
-@contextmanager
-def _ready_database(settings: Settings) -> Iterator[str]:
-    """A database with the schema of this version: the embedded one is brought there, another is only checked."""
-    with _database(settings) as url:
-        found = asyncio.run(schema.revision(url))
-        if settings.database_url is None and (found is None or found < schema.newest_revision()):
-            schema.migrate(url)
-        else:
-            schema.check(found)
-        yield url
 
 
 def _serve(url: str, host: str, port: int, workers: int) -> None:

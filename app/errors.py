@@ -3,6 +3,7 @@
 UpesiError
 ├── InvalidRequest      400  the request is wrong; `parameter` names the part at fault
 │   └── InvalidBody     400  a document is wrong; `faults` name all its places
+├── Forbidden           403  what is asked for lies where the operator lets nobody go
 ├── NotFound            404  no such collection, item or page
 ├── Conflict            409  it exists already, or it is still needed
 │   └── Dangling        409  the collection was deleted in the meantime
@@ -11,6 +12,7 @@ UpesiError
 ├── UnsupportedType     415  the body has a content type that is not read here
 ├── InvalidMetadata     422  what is stored says something that cannot be; `parameter` is its place
 ├── PreconditionMissing 428  the service asks for If-Match
+├── Unreadable          502  a file that an item refers to cannot be read
 ├── Unavailable         503  the database cannot be reached, or refuses new work
 └── TimedOut            504  the query ran into the time limit
 
@@ -64,6 +66,11 @@ class InvalidBody(InvalidRequest):
         self.faults = faults
 
 
+class Forbidden(UpesiError):
+    status = HTTPStatus.FORBIDDEN
+    code = "Forbidden"
+
+
 class NotFound(UpesiError):
     status = HTTPStatus.NOT_FOUND
     code = "NotFound"
@@ -104,6 +111,11 @@ class InvalidMetadata(UpesiError):
 class PreconditionMissing(UpesiError):
     status = HTTPStatus.PRECONDITION_REQUIRED
     code = "PreconditionRequired"
+
+
+class Unreadable(UpesiError):
+    status = HTTPStatus.BAD_GATEWAY
+    code = "Unreadable"
 
 
 class Unavailable(UpesiError):

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from app import raster
 from app.api import (
     aggregations,
     assets,
@@ -55,6 +56,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         *(queryables, functions, search, aggregations),
     ):
         app.router.routes.extend(module.router.routes)
+    if raster.is_installed():
+        _add_pixels(app, settings)
     if settings.writes != "off":
         app.router.routes.extend([*transactions.items.routes, *transactions.collections.routes])
     app.router.routes.append(docs.assets)
@@ -63,6 +66,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.register(app)
     _wrap(app, settings)
     return app
+
+
+def _add_pixels(app: FastAPI, settings: Settings) -> None:
+    """What needs the libraries of the extra `raster`; without them nothing speaks of it."""
+    from app.api import cubes, mosaics, pictures
+    from app.raster.pool import Pool
+
+    app.state.pool = Pool(settings)
+    for module in (mosaics, cubes, pictures):
+        app.router.routes.extend(module.router.routes)
 
 
 def _wrap(app: FastAPI, settings: Settings) -> None:

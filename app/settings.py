@@ -27,6 +27,11 @@ def default_data_dir() -> Path:
     return Path("/var/lib/upesi") if os.geteuid() == 0 else user_data_path("upesi")
 
 
+def _parts(value: object) -> object:
+    """Of a text with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="UPESI_", frozen=True, extra="ignore")
 
@@ -80,12 +85,28 @@ class Settings(BaseSettings):
     cors_origins: Annotated[
         tuple[str, ...],
         NoDecode,
-        BeforeValidator(lambda text: [part.strip() for part in text.split(",")] if isinstance(text, str) else text),
+        BeforeValidator(_parts),
         Field(description="Origins a browser may call from, separated by commas"),
     ] = ("*",)
     static_dir: Annotated[
         Path | None, Field(description="Folder served at `/static`, with range requests, for local assets")
     ] = None
+    asset_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_parts),
+        Field(description="Hosts whose files the service opens for pictures and cubes, separated by commas"),
+    ] = ()
+    asset_dir: Annotated[
+        Path | None, Field(description="Folder whose files the service opens for pictures and cubes, by `file://`")
+    ] = None
+    raster_workers: Annotated[PositiveInt, Field(description="Processes of each worker that read pixels, at most")] = 2
+    raster_memory: Annotated[PositiveInt, Field(description="Megabytes of data each of these may have", ge=512)] = 2048
+    raster_timeout: Annotated[
+        PositiveFloat, Field(description="Seconds a picture or a cube may take before it is answered with 504")
+    ] = 60.0
+    cube_pixels: Annotated[PositiveInt, Field(description="Pixels of a cube over HTTP at most")] = 25_000_000
+    mosaic_items: Annotated[PositiveInt, Field(description="Items of a mosaic or a cube over HTTP at most")] = 1000
     writes: Annotated[
         Literal["off", "open"],
         Field(description="Who may change the catalogue over HTTP: `off` is nobody, `open` is whoever reaches it"),

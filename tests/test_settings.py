@@ -28,7 +28,7 @@ def row(name: str, field: FieldInfo) -> str:
 
 def default(value: Any) -> str:
     match value:
-        case None | "":
+        case None | "" | ():
             return "not set"
         case bool():
             return f"`{str(value).lower()}`"
@@ -69,6 +69,13 @@ GIVEN = [
     ("root_path", "", ""),
     ("trust_proxy", "false", False),
     ("cors_origins", "https://a.example", ("https://a.example",)),
+    ("asset_hosts", "a.example, b.example:8443,", ("a.example", "b.example:8443")),
+    ("asset_dir", "/assets", Path("/assets")),
+    ("raster_workers", "3", 3),
+    ("raster_memory", "1024", 1024),
+    ("raster_timeout", "10", 10.0),
+    ("cube_pixels", "1000", 1000),
+    ("mosaic_items", "10", 10),
     ("cors_origins", "https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     ("static_dir", "/files", Path("/files")),
     ("writes", "open", "open"),

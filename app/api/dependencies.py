@@ -5,7 +5,7 @@ Two dependencies a route at most: each one costs as much time as finding an item
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Request
 
@@ -15,6 +15,7 @@ from app.assets.signing import Signers
 from app.catalog import Catalog
 from app.errors import InvalidRequest, PreconditionMissing, TooLarge, UnsupportedType
 from app.settings import Settings
+from app.stac import parameters
 from app.stac.aggregation import AGGREGATE_PARAMETERS, Aggregate
 from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
 from app.stac.parameters import check_known
@@ -129,6 +130,12 @@ async def _posted_aggregate(request: Request) -> Aggregate:
 async def _posted_collection_aggregate(request: Request, collection_id: str) -> Aggregate:
     known_query(request, frozenset())
     return Aggregate.from_body(await _body(request), collection_id)
+
+
+async def posted_values(request: Request, known: frozenset[str]) -> dict[str, Any]:
+    """The members of a JSON body, of which these are known. Raises InvalidRequest, TooLarge."""
+    known_query(request, frozenset())
+    return parameters.of_body(await _body(request), known)
 
 
 async def _body(request: Request) -> bytes:

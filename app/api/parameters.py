@@ -118,10 +118,10 @@ _COLLECTION_VALUES: _Values = {
 
 
 def _parameters(*names: str, values: _Values = _VALUES) -> dict[str, Any]:
-    return {"parameters": [_parameter(name, *values[name]) for name in names]}
+    return {"parameters": [parameter(name, *values[name]) for name in names]}
 
 
-def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     described = {"name": name, "in": "query", "required": False, "description": description}
     if schema["type"] == "object":
         return described | {"content": {JSON: {"schema": schema}}}

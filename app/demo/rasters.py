@@ -200,7 +200,7 @@ def _version(folder: Path) -> str | None:
 
 def _write_files(folder: Path) -> None:
     try:
-        import rasterio  # type: ignore[import-untyped]
+        import rasterio
 
         from app.demo import landscape
     except ModuleNotFoundError as error:
@@ -228,7 +228,7 @@ def _cut(view: "View", place: str) -> dict[str, "Pixels"]:
 def _write_image(path: Path, pixels: "Pixels", place: str) -> None:
     """A COG, or a PNG by the name; the size of a pixel follows from their number, as all images cover the tile."""
     import rasterio
-    from rasterio.enums import ColorInterp  # type: ignore[import-untyped]
+    from rasterio.enums import ColorInterp
 
     count, height, width = pixels.shape
     west, north = _corner(place)

@@ -72,12 +72,19 @@ async def test_the_description_is_the_openapi_its_media_type_names(client: httpx
     OpenAPIV30SpecValidator(document).validate()
 
 
+# tests/api/test_pixels.py asks these, of items that have files.
+NEED_FILES = ("Mosaics", "Cubes", "Pictures")
+OF_ITEMS = ("preview.{form}", "tilejson.json", "tiles/{z}/{x}/{y}.{form}")
+
+
 async def test_every_described_operation_answers_as_described(client: httpx.AsyncClient, loader: Loader) -> None:
     await load(loader, collection(), item())
     paths = (await client.get("/api")).json()["paths"]
     assert {"/", "/conformance", "/collections", "/search"} <= paths.keys()
     for path, operations in paths.items():
         for method, operation in operations.items():
+            if operation["tags"][0] in NEED_FILES:
+                continue
             url = path.format(collection_id="things", item_id="thing", asset="data")
             response = await client.request(method, url)
             assert response.status_code == 200, (method, url)
@@ -95,6 +102,8 @@ async def test_every_path_that_answers_get_is_described_or_documentation(client:
         *("/aggregate", "/collections/{collection_id}/aggregate"),
         *("/aggregations", "/collections/{collection_id}/aggregations"),
         *("/sortables", "/collections/{collection_id}/sortables"),
+        *("/mosaic.vrt", "/cube", "/tiles/{z}/{x}/{y}.{form}", "/tiles/tilejson.json"),
+        *(f"/collections/{{collection_id}}/items/{{item_id}}/{path}" for path in OF_ITEMS),
     }
 
 

@@ -1,0 +1,56 @@
+"""A search as a VRT: the mosaic of one asset of its items."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import paths
+from app.api.dependencies import Context, ContextDep, known_query, posted_values
+from app.api.links import VRT
+from app.api.openapi_pixels import MOSAIC, MOSAIC_BODY, MOSAIC_PARAMETERS
+from app.api.responses import answer
+from app.errors import InvalidRequest
+from app.exports import vrt, whole
+from app.stac import parameters
+from app.stac.search import SEARCH_PARAMETERS, Search
+
+router = APIRouter(tags=["Mosaics"])
+
+_SEARCH = SEARCH_PARAMETERS - {"fields", "token"}
+_KNOWN = _SEARCH | {"asset", "data_type", "nodata"}
+
+
+@router.get(paths.MOSAIC, summary="A mosaic of what a search finds", responses=MOSAIC, openapi_extra=MOSAIC_PARAMETERS)
+async def get_mosaic(request: Request, context: ContextDep) -> Response:
+    values = parameters.of_query(known_query(request, _KNOWN))
+    if "nodata" in values:
+        values["nodata"] = parameters.read("nodata", float, values["nodata"])
+    return await _mosaic(context, values)
+
+
+@router.post(paths.MOSAIC, summary="A mosaic of what a search finds", responses=MOSAIC, openapi_extra=MOSAIC_BODY)
+async def post_mosaic(request: Request, context: ContextDep) -> Response:
+    return await _mosaic(context, await posted_values(request, _KNOWN))
+
+
+async def _mosaic(context: Context, values: dict[str, Any]) -> Response:
+    search = Search.from_values({name: value for name, value in values.items() if name in _SEARCH})
+    reader = _reader(context, values)
+    context.watch.lap("parse")
+    found = await whole.found(context.catalog, search, context.settings.mosaic_items)
+    context.watch.lap("db")
+    parts = [reader.part(item, found.collections[item["collection"]]) for item in found.items]
+    return answer(vrt.mosaic(parts), VRT, context.watch)
+
+
+def _reader(context: Context, values: dict[str, Any]) -> vrt.Reader:
+    asset = parameters.optional(values, "asset", parameters.text)
+    if not asset:
+        raise InvalidRequest("asset: says which asset of the items the mosaic is of", "asset")
+    data_type = parameters.optional(values, "data_type", parameters.text)
+    if data_type is not None and data_type not in vrt.DATA_TYPES:
+        raise InvalidRequest(f"data_type: {data_type!r} is none of {', '.join(vrt.DATA_TYPES)}", "data_type")
+    nodata = values.get("nodata")
+    if nodata is not None and type(nodata) not in (int, float):
+        raise InvalidRequest("nodata: is not a number", "nodata")
+    return vrt.Reader(asset, data_type, nodata, context.base, context.settings.href_rules)

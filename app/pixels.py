@@ -1,0 +1,229 @@
+"""The commands for pixels: files into the catalogue, and what a search finds as a mosaic or a cube."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+
+from app import console, raster
+from app.bulk.load import Loader, Stopped
+from app.bulk.prepare import Preparation
+from app.bulk.readers import Entry
+from app.bulk.report import Report
+from app.catalog import Catalog
+from app.database import ready
+from app.database.pool import Database
+from app.errors import InvalidDocument, SetupError
+from app.exports import vrt, whole
+from app.raster.shape import CubeShape, Form
+from app.raster.sources import Sources
+from app.settings import Settings
+from app.sql.loading import Mode
+from app.stac import parameters
+from app.stac.interval import parse_instant
+from app.stac.search import Search
+from app.stac.validation import Rules
+
+commands = typer.Typer(rich_markup_mode="markdown")
+
+Answer = TypeVar("Answer")
+Collections = Annotated[list[str] | None, typer.Option("--collection", help="Of these collections; again for each.")]
+Box = Annotated[str | None, typer.Option(help="west,south,east,north")]
+Times = Annotated[str | None, typer.Option(help="An instant, or `start/end`.")]
+Filter = Annotated[str | None, typer.Option("--filter", help="CQL2 text.")]
+Limit = Annotated[str | None, typer.Option(help="Items at most.")]
+
+_TIMEOUT = 600
+
+
+@commands.command()
+def ingest(
+    files: Annotated[list[str], typer.Argument(help="Rasters: paths, https:// and s3:// URLs.")],
+    collection: Annotated[str, typer.Option(help="The collection the items are of; it is there already.")],
+    instant: Annotated[
+        str | None, typer.Option("--datetime", help="Of all files; else that of each file's tags.", show_default=False)
+    ] = None,
+    asset: Annotated[str, typer.Option(help="Key of the asset.")] = "data",
+    href: Annotated[
+        str | None,
+        typer.Option(help="Prefix of the hrefs, before the file's name; else where it was read.", show_default=False),
+    ] = None,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Read the pixels for statistics.")] = False,
+    replace_: Annotated[bool, typer.Option("--replace", help="Replace items that are there already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the items, and store nothing.")] = False,
+) -> None:
+    """Make STAC Items of raster files, and put them into the catalogue. A file that cannot be one stops it."""
+    _need_libraries()
+    settings = Settings()
+    entries = _entries(files, collection, instant, asset, href, statistics)
+    if dry_run:
+        for entry in entries:
+            if entry.fault is not None:
+                raise SetupError(entry.fault)
+            typer.echo(orjson.dumps(entry.document))
+        return
+    with ready.migrated(settings) as url:
+        report = asyncio.run(_stored(url, entries, replace_, Rules.of(settings)))
+    typer.echo(f"{report.items:,} items new, {report.replaced:,} replaced, {report.unchanged:,} as they were.")
+    if report.refused:
+        raise typer.Exit(1)
+
+
+def _entries(
+    files: list[str], collection: str, instant: str | None, asset: str, href: str | None, statistics: bool
+) -> Iterator[Entry]:
+    from app.raster.ingest import About, item
+
+    when = None if instant is None else _instant(instant)
+    for file in files:
+        name = file.rpartition("/")[2]
+        about = About(
+            collection,
+            href=_href(file) if href is None else href + name,
+            instant=when,
+            asset=asset,
+            statistics=statistics,
+        )
+        try:
+            yield Entry(file, item(_opened(file), about))
+        except InvalidDocument as error:
+            yield Entry(file, fault=str(error))
+
+
+def _opened(file: str) -> str:
+    return "/vsis3/" + file.removeprefix("s3://") if file.startswith("s3://") else file
+
+
+def _href(file: str) -> str:
+    """Where the file is, for whoever reads the item elsewhere on this machine."""
+    return file if "://" in file else Path(file).resolve().as_uri()
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise SetupError(f"--datetime: {text!r} is neither a date nor an RFC 3339 date-time") from None
+
+
+async def _stored(url: str, entries: Iterator[Entry], replaces: bool, rules: Rules) -> Report:
+    mode: Mode = "upsert" if replaces else "insert"
+    async with Database.opened(url, size=1, query_timeout=_TIMEOUT) as database:
+        loader = Loader(database, mode, "stop", console.print_refusal, Preparation(rules))
+        try:
+            await loader.load(entries)
+        except Stopped:
+            console.err.print("Stopped: nothing of this batch is stored.")
+        await loader.finish()
+    return loader.report
+
+
+@commands.command()
+def mosaic(
+    to: Annotated[str, typer.Option(help="The VRT; `-` is standard output.")],
+    asset: Annotated[str, typer.Option(help="Key of the asset.")],
+    collection: Collections = None,
+    bbox: Box = None,
+    datetime: Times = None,
+    filter_: Filter = None,
+    limit: Limit = None,
+    data_type: Annotated[
+        str | None, typer.Option(help="Where items do not say it: uint16, float32, …", show_default=False)
+    ] = None,
+    nodata: Annotated[float | None, typer.Option(help="Where items do not say it.", show_default=False)] = None,
+) -> None:
+    """Write a VRT of one asset of all that a search finds, the newest on top, from metadata alone."""
+    search = _search(collection, bbox=bbox, datetime=datetime, filter=filter_, limit=limit)
+    settings = Settings()
+    reader = vrt.Reader(asset, data_type, nodata, settings.public_url, settings.href_rules)
+    found = _with_catalog(settings, lambda catalog: whole.found(catalog, search))
+    text = vrt.mosaic([reader.part(item, found.collections[item["collection"]]) for item in found.items])
+    if to == "-":
+        typer.echo(text)
+    else:
+        Path(to).write_bytes(text)
+
+
+@commands.command()
+def cube(
+    to: Annotated[Path, typer.Option(help="The file, or the folder for Zarr.")],
+    asset: Annotated[list[str], typer.Option(help="Key of an asset; again for each band.")],
+    form: Annotated[Form, typer.Option("--format", help="Of what is written.")] = "netcdf",
+    collection: Collections = None,
+    bbox: Box = None,
+    datetime: Times = None,
+    filter_: Filter = None,
+    limit: Limit = None,
+    crs: Annotated[str | None, typer.Option(help="EPSG:32632, or utm.", show_default=False)] = None,
+    resolution: Annotated[float | None, typer.Option(help="In units of the CRS.", show_default=False)] = None,
+    align: Annotated[str, typer.Option(help="Whose resolution: finest, coarsest, or an asset's.")] = "finest",
+    groupby: Annotated[str, typer.Option(help="time, solar_day or id.")] = "time",
+    resampling: Annotated[str, typer.Option(help="nearest, bilinear, cubic, average, …")] = "nearest",
+    point: Annotated[str | None, typer.Option(help="longitude,latitude of the middle.", show_default=False)] = None,
+    edge_size: Annotated[int, typer.Option(help="Pixels of a side, around --point.")] = 256,
+    scheduler: Annotated[str | None, typer.Option(help="A Dask cluster: tcp://host:8786", show_default=False)] = None,
+) -> None:
+    """Write what a search finds as a cube: NetCDF, Zarr or a cloud-optimised GeoTIFF."""
+    _need_libraries()
+    if to.exists():
+        raise SetupError(f"{to} is there already")
+    given: dict[str, Any] = {
+        "assets": asset,
+        "crs": crs,
+        "resolution": resolution,
+        "align": align,
+        "groupby": groupby,
+        "resampling": resampling,
+        "bbox": bbox and parameters.of_query({"bbox": bbox})["bbox"],
+        "point": point and parameters.of_query({"bbox": point})["bbox"],
+        "edge_size": edge_size,
+    }
+    shape = CubeShape.from_values({name: value for name, value in given.items() if value is not None})
+    search = _search(collection, bbox=bbox, datetime=datetime, filter=filter_, limit=limit)
+    if shape.point is not None:
+        place = {"intersects": {"type": "Point", "coordinates": list(shape.point)}}
+        search = replace(search, area=Search.from_values(place).area)
+    settings = Settings()
+    found = _with_catalog(settings, lambda catalog: whole.found(catalog, search))
+    _write(found, shape, settings, form, to, scheduler)
+    typer.echo(f"{to} is there: {len(found.items)} items.")
+
+
+def _write(
+    found: whole.Found, shape: CubeShape, settings: Settings, form: Form, to: Path, scheduler: str | None
+) -> None:
+    from app.raster import cluster, files
+    from app.raster.cube import Cube
+
+    static = settings.static_dir or settings.data_dir / "static"
+    asked = Cube(found.items, shape, found.collections, Sources.anything(static, settings.href_rules))
+    with cluster.used(scheduler):
+        files.write(asked.lazy(), form, to)
+
+
+def _search(collections: list[str] | None, **given: str | None) -> Search:
+    search = Search.from_query({name: value for name, value in given.items() if value is not None})
+    return replace(search, collections=tuple(dict.fromkeys(collections))) if collections else search
+
+
+def _with_catalog(settings: Settings, ask: Callable[[Catalog], Awaitable[Answer]]) -> Answer:
+    async def asked(url: str) -> Answer:
+        async with Database.opened(url, size=1, query_timeout=_TIMEOUT) as database:
+            return await ask(Catalog(database, settings.default_limit, settings.max_limit))
+
+    with ready.migrated(settings) as url:
+        return asyncio.run(asked(url))
+
+
+def _need_libraries() -> None:
+    if not raster.is_installed():
+        raise SetupError("pixels need more libraries: pip install 'upesi[raster]'")

@@ -1,0 +1,192 @@
+"""A search as an array: one asset as a stack in time, several with an axis for them, on one grid.
+
+odc-stac loads the pixels. Here STAC items as they are served become what it takes, and what it cannot do is said in
+the words of the one who asked.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import odc.stac
+import xarray as xr
+from odc.geo import CRSError
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import point as point_geometry
+from pystac import Item, STACError
+from rasterio.errors import RasterioError
+
+from app.errors import InvalidRequest, TooLarge, Unreadable
+from app.raster.grid import Grid, grid
+from app.raster.shape import CubeShape
+from app.raster.sources import Sources
+from app.stac.asset import asset_of
+
+Document = Mapping[str, Any]
+Chunks = dict[str, int | Literal["auto"]]
+
+# Side of a chunk of a lazy cube: two megabytes of uint16.
+_CHUNK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """Items that are to be an array. `collections` fill in what the items leave to their `item_assets`.
+
+    `sources` says what is opened: by default anything, as for one's own files.
+    """
+
+    items: Sequence[Document]
+    shape: CubeShape
+    collections: Mapping[str, Document] | None = None
+    sources: Sources = Sources.anything()  # noqa: RUF009 - it is frozen
+
+    def lazy(self, chunks: Chunks | None = None) -> xr.DataArray:
+        """With dask: nothing is read, and no file opened, before it is asked for. (time, y, x) or (time, band, y, x).
+
+        Raises InvalidRequest, NotFound, InvalidMetadata and Forbidden for items that make no cube.
+        """
+        return self._loaded(chunks or {"x": _CHUNK, "y": _CHUNK})
+
+    def loaded(self, pixels: int | None = None) -> xr.DataArray:
+        """With its pixels. Raises TooLarge where these are more than `pixels`, Unreadable, and what `lazy` does."""
+        if pixels is not None:
+            self._check_size(pixels)
+        planned = self.lazy()
+        if pixels is not None and planned.size > pixels:
+            raise _too_large(planned.sizes, pixels)
+        try:
+            return planned.compute()
+        except RasterioError as error:
+            raise Unreadable(f"a file of the cube cannot be read: {error}") from None
+
+    def _check_size(self, pixels: int) -> None:
+        """Of one moment, before anything is made that is as large as a side of it. Raises TooLarge."""
+        with self._faults():
+            place = odc.stac.output_geobox(
+                list(odc.stac.parse_items(map(self._opened, self.items), cfg={"*": {"warnings": "ignore"}})),
+                bands=list(self.shape.assets),
+                **self._place(self._grids()),
+            )
+        if place is not None and place.shape.x * place.shape.y * len(self.shape.assets) > pixels:
+            raise _too_large({"band": len(self.shape.assets), "y": place.shape.y, "x": place.shape.x}, pixels)
+
+    def _grids(self) -> list[Grid]:
+        return [self._grid(item, asset) for item in self.items for asset in self.shape.assets]
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Those of odc-stac are of what was asked."""
+        if not self.items:
+            raise InvalidRequest("the search finds no item: there is nothing to make a cube of")
+        try:
+            yield
+        except (ValueError, CRSError, STACError) as error:
+            raise InvalidRequest(f"the items make no cube: {error}; crs, resolution and bbox may help", "crs") from None
+
+    def _loaded(self, chunks: Chunks) -> xr.DataArray:
+        with self._faults():
+            found = odc.stac.load(
+                [self._opened(item) for item in self.items],
+                bands=list(self.shape.assets),
+                groupby=self.shape.groupby,
+                resampling=self.shape.resampling,
+                chunks=chunks,
+                stac_cfg=self._described(),
+                **self._place(self._grids()),
+            )
+        return self._joined(found)
+
+    def _grid(self, item: Document, asset: str) -> Grid:
+        return grid(item, asset, (self.collections or {}).get(str(item.get("collection"))))
+
+    def _opened(self, item: Document) -> Item:
+        """For odc-stac: with the assets that are read, and the names that GDAL opens."""
+        assets = {key: {**asset_of(item, key), "href": self.sources.locate(item, key)} for key in self.shape.assets}
+        return Item.from_dict({**item, "links": [], "assets": assets})
+
+    def _described(self) -> dict[str, Any]:
+        """What the items leave to their collections."""
+        described: dict[str, Any] = {}
+        for item in self.items:
+            collection = str(item.get("collection"))
+            if collection not in described:
+                found = {asset: self._grid(item, asset) for asset in self.shape.assets}
+                described[collection] = {
+                    "assets": {
+                        asset: {"data_type": one.dtype} | ({} if one.nodata is None else {"nodata": one.nodata})
+                        for asset, one in found.items()
+                        if one.dtype is not None
+                    },
+                    "warnings": "ignore",
+                }
+        return described
+
+    def _place(self, grids: Sequence[Grid]) -> dict[str, Any]:
+        """The grid of the cube, as odc-stac is told."""
+        shape = self.shape
+        crs = shape.crs or _most(grid.crs for grid in grids)
+        resolution = shape.resolution or self._resolution(grids, crs)
+        if shape.point is not None:
+            if resolution is None:
+                raise InvalidRequest("resolution: is needed, as the items do not say theirs in one CRS", "resolution")
+            return {"geobox": _around(shape.point, shape.edge_size, crs or "utm", resolution)}
+        place = {"crs": crs, "resolution": resolution, "bbox": shape.bbox}
+        return {name: value for name, value in place.items() if value is not None}
+
+    def _resolution(self, grids: Sequence[Grid], crs: str | None) -> float | None:
+        """That of the assets, the one `align` says. None where they are of other CRSs, whose units may differ."""
+        count = len(self.shape.assets)
+        chosen = grids
+        if self.shape.align in self.shape.assets:
+            chosen = grids[self.shape.assets.index(self.shape.align) :: count]
+        known = [grid.resolution[0] for grid in chosen if grid.resolution and grid.crs == crs]
+        return (max if self.shape.align == "coarsest" else min)(known, default=None)
+
+    def _joined(self, found: xr.Dataset) -> xr.DataArray:
+        if len(self.shape.assets) == 1:
+            return found[self.shape.assets[0]]
+        joined = found.to_dataarray("band").transpose("time", "band", ...)
+        nodata = {array.attrs.get("nodata") for array in found.data_vars.values()}
+        if len(nodata) == 1 and None not in nodata:
+            joined.attrs["nodata"] = nodata.pop()
+        return joined.rename("data")
+
+
+def _too_large(sizes: Mapping[Any, int], pixels: int) -> TooLarge:
+    sides = " x ".join(f"{size:,} {name}" for name, size in sizes.items())
+    return TooLarge(f"the cube has {math.prod(sizes.values()):,} pixels ({sides}), and {pixels:,} are the most", "bbox")
+
+
+def _most(values: Iterable[str | None]) -> str | None:
+    """The value there is most of."""
+    counted: dict[str, int] = {}
+    for value in values:
+        if value is not None:
+            counted[value] = counted.get(value, 0) + 1
+    return max(counted, key=lambda value: counted[value], default=None)
+
+
+def _around(point: tuple[float, float], edge: int, crs: str, resolution: float) -> GeoBox:
+    """A square of so many pixels, on the grid whose lines go through 0, the point near the middle."""
+    where = point_geometry(*point, crs="EPSG:4326").to_crs(crs)
+    ((x, y),) = where.points
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise InvalidRequest(f"point: is not in {crs}", "point")
+    left = round(x / resolution - edge / 2) * resolution
+    top = round(y / resolution + edge / 2) * resolution
+    return GeoBox.from_bbox(
+        (left, top - edge * resolution, left + edge * resolution, top), crs=where.crs, shape=(edge, edge)
+    )
+
+
+def stacked(cube: xr.DataArray) -> tuple[np.ndarray[Any, Any], list[str]]:
+    """As the bands of an image, and what each is of: all bands of the first time, then those of the next."""
+    times = [str(np.datetime_as_string(time, unit="s")) + "Z" for time in cube.time.values]
+    if "band" not in cube.dims:
+        return cube.values, times
+    names = [f"{time} {band}" for time in times for band in cube.band.values]
+    return cube.values.reshape(-1, *cube.shape[2:]), names

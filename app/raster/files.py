@@ -1,0 +1,61 @@
+"""Cubes as files. Each has the CRS and the coordinates in it."""
+
+from pathlib import Path
+from shutil import make_archive
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import rasterio
+import xarray as xr
+from rasterio.shutil import copy
+
+from app.raster.cube import stacked
+from app.raster.shape import Form
+
+
+def write(cube: xr.DataArray, form: Form, path: Path) -> None:
+    """A folder for Zarr, or a ZIP of it where the name ends in .zip; else a file. A lazy cube is read here."""
+    if form == "netcdf":
+        _named(cube).to_netcdf(path, engine="h5netcdf", encoding=_packed(cube))
+    elif form == "zarr" and path.suffix == ".zip":
+        # Its metadata is written more than once, and a ZIP keeps what was.
+        with TemporaryDirectory(prefix="upesi-") as folder:
+            _named(cube).to_zarr(folder, consolidated=False, zarr_format=3, mode="w")
+            make_archive(str(path.with_suffix("")), "zip", folder)
+    elif form == "zarr":
+        _named(cube).to_zarr(path, consolidated=False, zarr_format=3, mode="w-")
+    else:
+        _write_geotiff(cube, path)
+
+
+def _named(cube: xr.DataArray) -> xr.Dataset:
+    """The no-data value is an attribute, as xarray would make NaN of `_FillValue`, and floats of whole numbers."""
+    array = cube if cube.name else cube.rename("data")
+    return array.to_dataset()
+
+
+def _packed(cube: xr.DataArray) -> dict[Any, dict[str, Any]]:
+    return {cube.name or "data": {"compression": "gzip", "compression_opts": 4}}
+
+
+def _write_geotiff(cube: xr.DataArray, path: Path) -> None:
+    """A cloud-optimised one; a band for each asset of each time, which its description names."""
+    bands, names = stacked(cube)
+    place = cube.odc.geobox
+    profile = {
+        "driver": "GTiff",
+        "count": len(bands),
+        "height": bands.shape[1],
+        "width": bands.shape[2],
+        "dtype": bands.dtype.name,
+        "crs": str(place.crs),
+        "transform": place.affine,
+        "nodata": cube.attrs.get("nodata"),
+    }
+    with rasterio.MemoryFile() as memory:
+        with memory.open(**profile) as file:
+            file.write(bands)
+            for number, name in enumerate(names, start=1):
+                file.set_band_description(number, name)
+        with memory.open() as file:
+            copy(file, path, driver="COG", compress="deflate", bigtiff="if_safer")

@@ -1,0 +1,62 @@
+"""What the pool does: each job is a function of one value. The libraries are imported where the work is done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.raster.shape import CubeShape, Form
+from app.raster.sources import Sources
+from app.raster.style import PictureForm, Style
+from app.raster.tiles import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewJob:
+    files: tuple[str, ...]
+    style: Style
+    size: int
+    form: PictureForm
+
+
+@dataclass(frozen=True, slots=True)
+class TileJob:
+    """`scenes` are the files of each item, the first on top."""
+
+    scenes: tuple[tuple[str, ...], ...]
+    style: Style
+    place: Tile
+    form: PictureForm
+
+
+@dataclass(frozen=True, slots=True)
+class CubeJob:
+    """The cube is written to `path`."""
+
+    items: list[dict[str, Any]]
+    collections: Mapping[str, Mapping[str, Any]]
+    shape: CubeShape
+    sources: Sources
+    pixels: int
+    form: Form
+    path: Path
+
+
+def preview(job: PreviewJob) -> bytes:
+    from app.raster import pictures
+
+    return pictures.preview(job.files, job.style, job.size, job.form)
+
+
+def tile(job: TileJob) -> bytes:
+    from app.raster import pictures
+
+    return pictures.tile(job.scenes, job.style, job.place, job.form)
+
+
+def cube(job: CubeJob) -> None:
+    from app.raster import files
+    from app.raster.cube import Cube
+
+    found = Cube(job.items, job.shape, job.collections, job.sources).loaded(job.pixels)
+    files.write(found, job.form, job.path)

@@ -1,0 +1,116 @@
+"""Which files may be opened, and what GDAL opens for the href of an asset.
+
+An href is text that whoever wrote the item chose. GDAL would take it for much more than a URL: `/vsicurl/…`,
+`/etc/passwd`, `WMS:…`, a whole VRT. So what is opened is never the href, but a path or a URL made from its parts.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from app.assets.href import Rules, ruled
+from app.errors import Forbidden, InvalidMetadata
+from app.stac.asset import asset_of
+
+# An item is served at …/collections/{c}/items/{i}, and relative hrefs of files beside the service lead to …/static/.
+_SERVICE = "https://upesi.invalid"
+_STATIC = "/static/"
+_PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_PORTS = {"http": 80, "https": 443}
+_BUCKETS = {"s3": "/vsis3/", "gs": "/vsigs/"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What may be opened.
+
+    `hosts` are those of URLs, `example.com` or `example.com:8443`; None is any host, bucket and local file, for those
+    who open their own files. `static_dir` is what the service hands out at /static, `asset_dir` one more folder.
+    `rules` are those of `app.assets.href`.
+    """
+
+    hosts: frozenset[str] | None = frozenset()
+    static_dir: Path | None = None
+    asset_dir: Path | None = None
+    rules: Rules = field(default_factory=dict)
+
+    @classmethod
+    def anything(cls, static_dir: Path | None = None, rules: Rules | None = None) -> "Sources":
+        return cls(None, static_dir, rules=rules or {})
+
+    def locate(self, item: Mapping[str, Any], key: str) -> str:
+        """What GDAL opens for an asset: a path or a URL. Raises NotFound, InvalidMetadata, Forbidden."""
+        href = asset_of(item, key).get("href")
+        place = f"item {item.get('id')!r}, assets.{key}"
+        if not isinstance(href, str) or not href or re.search(r"[\x00-\x20\x7f\\]", href):
+            raise InvalidMetadata("the href is not a URL", place)
+        found = self._located(href, item)
+        if found is None:
+            raise Forbidden(f"{place}: {href[:200]!r} is not among what this service may open", "assets")
+        return found
+
+    def _located(self, href: str, item: Mapping[str, Any]) -> str | None:
+        href = ruled(href, self.rules)
+        if self.hosts is None and (plain := _own_path(href)) is not None:
+            return plain
+        try:
+            parts = urlsplit(urljoin(_self_url(item), href))
+            port = parts.port
+        except ValueError:
+            return None
+        if f"{parts.scheme}://{parts.netloc}" == _SERVICE:
+            relative = unquote(parts.path.removeprefix(_STATIC))
+            return _inside(self.static_dir, relative) if parts.path.startswith(_STATIC) else None
+        if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+            return self._local(unquote(parts.path))
+        if parts.scheme in _BUCKETS and self.hosts is None:
+            return _BUCKETS[parts.scheme] + parts.netloc + unquote(parts.path)
+        return self._remote(parts, port)
+
+    def _local(self, path: str) -> str | None:
+        if self.hosts is None:
+            return path
+        return _inside(self.asset_dir, path) or _inside(self.static_dir, path)
+
+    def _remote(self, parts: SplitResult, port: int | None) -> str | None:
+        host = parts.hostname or ""
+        if parts.scheme not in _PORTS or parts.username is not None or not _PLAIN_HOST.fullmatch(host):
+            return None
+        if self.hosts is not None and not self.admits(host, port or _PORTS[parts.scheme]):
+            return None
+        # Quoted anew, so that nothing in it means something to GDAL that it does not mean to a web server.
+        path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
+        query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
+        return f"{parts.scheme}://{parts.netloc}{path}{query}"
+
+    def admits(self, host: str, port: int) -> bool:
+        """Whether a connection may be made there."""
+        if self.hosts is None:
+            return True
+        host = host.lower()
+        return f"{host}:{port}" in self.hosts or (port in _PORTS.values() and host in self.hosts)
+
+
+def _self_url(item: Mapping[str, Any]) -> str:
+    collection, name = (quote(str(item.get(member)), safe="") for member in ("collection", "id"))
+    return f"{_SERVICE}/collections/{collection}/items/{name}"
+
+
+def _own_path(href: str) -> str | None:
+    """A path of one's own machine, or what GDAL calls one."""
+    return href if href.startswith("/") else None
+
+
+def _inside(folder: Path | None, path: str) -> str | None:
+    """The path of a file in a folder, links followed; None for what is outside of it."""
+    if folder is None:
+        return None
+    root = folder.resolve()
+    try:
+        found = (root / path).resolve()
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return str(found) if found.is_relative_to(root) and found != root else None

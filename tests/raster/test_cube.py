@@ -1,0 +1,236 @@
+"""Cubes of items with known pixels, and against odc-stac called directly."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import odc.stac
+import pystac
+import pytest
+import rasterio
+import xarray as xr
+from distributed import LocalCluster, get_task_stream
+from zarr.storage import ZipStore
+
+from app.demo import rasters
+from app.errors import Forbidden, InvalidRequest, NotFound, SetupError, TooLarge, Unreadable
+from app.raster import cluster, files
+from app.raster.cube import Cube
+from app.raster.shape import CubeShape
+from app.raster.sources import Sources
+from tests.factories import Document, box
+from tests.raster import images
+from tests.raster.images import NORTH, WEST, Pixels
+
+NOON = "2024-07-16T12:00:00Z"
+
+
+def shape(*assets: str, **more: Any) -> CubeShape:
+    return CubeShape(assets or ("data",), **more)
+
+
+def stored(folder: Path, name: str, when: str, pixels: Pixels, west: float = WEST, **more: Any) -> Document:
+    path = images.write(folder / f"{name}.tif", pixels, west)
+    return images.scene(name, when, {"data": images.asset(path, pixels, west)}, **more)
+
+
+def test_one_asset_is_a_stack_in_time(tmp_path: Path) -> None:
+    first, second = images.numbered(4, 4), images.numbered(4, 4, 100)
+    items = [
+        stored(tmp_path, "b", "2024-07-17T12:00:00Z", second),
+        stored(tmp_path, "a", "2024-07-16T12:00:00Z", first),
+    ]
+    found = Cube(items, shape()).loaded()
+    assert found.dims == ("time", "y", "x")
+    assert np.array_equal(found.values, np.stack([first, second]))
+    assert found.dtype == "uint16"
+    assert found.nodata == 0
+    assert found.odc.geobox.affine == rasterio.Affine(10, 0, WEST, 0, -10, NORTH)
+
+
+@pytest.mark.parametrize(
+    ("align", "size", "expected"),
+    [("finest", 10.0, (4, 4)), ("coarsest", 20.0, (2, 2)), ("coarse", 20.0, (2, 2)), ("fine", 10.0, (4, 4))],
+)
+def test_assets_of_two_resolutions_on_one_grid(
+    tmp_path: Path, align: str, size: float, expected: tuple[int, int]
+) -> None:
+    fine, coarse = images.numbered(4, 4), images.numbered(2, 2, 100)
+    assets = {
+        "fine": images.asset(images.write(tmp_path / "fine.tif", fine), fine),
+        "coarse": images.asset(images.write(tmp_path / "coarse.tif", coarse, size=20.0), coarse, size=20.0),
+    }
+    found = Cube([images.scene("a", NOON, assets)], shape("fine", "coarse", align=align)).loaded()
+    assert found.dims == ("time", "band", "y", "x")
+    assert list(found.band.values) == ["fine", "coarse"]
+    assert found.shape == (1, 2, *expected)
+    assert found.odc.geobox.resolution.x == size
+    if size == 10:
+        assert np.array_equal(found.values[0, 0], fine)
+        assert np.array_equal(found.values[0, 1], coarse.repeat(2, 0).repeat(2, 1))
+    else:
+        assert np.array_equal(found.values[0, 1], coarse)
+        assert set(found.values[0, 0].ravel()) <= set(fine.ravel())
+
+
+def test_averages(tmp_path: Path) -> None:
+    fine = images.numbered(4, 4)
+    item = stored(tmp_path, "a", NOON, fine)
+    found = Cube([item], shape(resolution=20.0, resampling="average")).loaded()
+    assert np.array_equal(found.values[0], np.rint(fine.reshape(2, 2, 2, 2).mean((1, 3))))
+
+
+def test_the_first_valid_pixel_of_a_solar_day(tmp_path: Path) -> None:
+    early, late = images.numbered(4, 4), np.full((4, 4), 99, "uint16")
+    early[:2] = 0
+    items = [stored(tmp_path, "b", "2024-07-16T10:00:10Z", late), stored(tmp_path, "a", "2024-07-16T10:00:00Z", early)]
+    found = Cube(items, shape(groupby="solar_day")).loaded()
+    assert np.array_equal(found.values, np.where(early != 0, early, late)[None])
+    assert len(Cube(items, shape()).loaded().time) == 2
+    assert len(Cube([items[0], items[0]], shape(groupby="id")).loaded().time) == 2
+
+
+def test_a_solar_day_across_the_date_line(tmp_path: Path) -> None:
+    """At 177° east noon by the sun is about midnight UTC: the next day in UTC can be the same day there."""
+    west, footprint = 500_000.0, box(177.0, 46.9, 177.1, 47.0)
+    days = ("2024-07-15T23:30:00Z", "2024-07-16T00:30:00Z", "2024-07-16T23:30:00Z")
+    items = []
+    for number, when in enumerate(days, start=1):
+        pixels = np.full((4, 4), number, "uint16")
+        path = images.write(tmp_path / f"{number}.tif", pixels, west, crs="EPSG:32660")
+        described = {"data": images.asset(path, pixels, west)}
+        items.append(images.scene(str(number), when, described, "EPSG:32660", geometry=footprint))
+    found = Cube(items, shape(groupby="solar_day")).loaded()
+    assert found.values[:, 0, 0].tolist() == [1, 3]
+
+
+def test_around_a_point(tmp_path: Path) -> None:
+    pixels = images.numbered(64, 64)
+    item = stored(tmp_path, "a", NOON, pixels)
+    with rasterio.open(tmp_path / "a.tif") as file:
+        x, y = WEST + 320, NORTH - 320
+        ((longitude,), (latitude,)) = rasterio.warp.transform(file.crs, "EPSG:4326", [x], [y])[:2]
+    found = Cube([item], shape(point=(longitude, latitude), edge_size=8)).loaded()
+    assert np.array_equal(found.values[0], pixels[28:36, 28:36])
+
+
+def test_a_box_and_a_crs(tmp_path: Path) -> None:
+    item = stored(tmp_path, "a", NOON, images.numbered(64, 64))
+    found = Cube([item], shape(crs="EPSG:4326", resolution=0.0001, bbox=(10.3135, 46.945, 10.314, 46.9455))).lazy()
+    assert found.odc.geobox.crs.epsg == 4326
+    assert found.shape == (1, 5, 5)
+
+
+def test_it_is_what_odc_stac_loads(tmp_path: Path) -> None:
+    rasters.write(tmp_path / rasters.ID)
+    items = list(rasters.items())
+    found = Cube(items, shape("red", "nir", groupby="solar_day"), sources=Sources.anything(tmp_path)).loaded()
+    parsed = [pystac.Item.from_dict(item) for item in items]
+    for item in parsed:
+        for asset in item.assets.values():
+            asset.href = asset.href.replace("../../../static", str(tmp_path))
+    direct = odc.stac.load(parsed, bands=["red", "nir"], groupby="solar_day", resolution=10)
+    assert np.array_equal(found.sel(band="red").values, direct.red.values)
+    assert np.array_equal(found.sel(band="nir").values, direct.nir.values)
+    assert found.odc.geobox == direct.odc.geobox
+    assert np.array_equal(found.time.values, direct.time.values)
+
+
+@pytest.mark.parametrize(("form", "name"), [("netcdf", "a.nc"), ("zarr", "a.zarr"), ("zarr", "a.zip")])
+def test_files(tmp_path: Path, form: Any, name: str) -> None:
+    cube = Cube([stored(tmp_path, "a", NOON, images.numbered(4, 6))], shape()).loaded()
+    files.write(cube, form, tmp_path / name)
+    if form == "netcdf":
+        read = xr.open_dataset(tmp_path / name, engine="h5netcdf", decode_coords="all")
+    else:
+        store = ZipStore(tmp_path / name, mode="r") if name.endswith(".zip") else tmp_path / name
+        read = xr.open_zarr(store, consolidated=False, decode_coords="all")
+    with read:
+        assert np.array_equal(read.data.values, cube.values)
+        assert read.data.dtype == "uint16"
+        assert read.odc.geobox == cube.odc.geobox
+        assert read.data.attrs["nodata"] == 0
+
+
+def test_geotiff(tmp_path: Path) -> None:
+    pixels = images.numbered(4, 6)
+    path = images.write(tmp_path / "a.tif", pixels)
+    item = images.scene("a", NOON, dict.fromkeys(("b", "c"), images.asset(path, pixels)))
+    files.write(Cube([item], shape("b", "c")).lazy(), "geotiff", tmp_path / "cube.tif")
+    with rasterio.open(tmp_path / "cube.tif") as file:
+        assert np.array_equal(file.read(), np.stack([pixels, pixels]))
+        assert file.descriptions == ("2024-07-16T12:00:00Z b", "2024-07-16T12:00:00Z c")
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert (file.crs.to_epsg(), file.nodata) == (32632, 0)
+
+
+def test_lazy_opens_nothing() -> None:
+    item = images.scene("a", NOON, {"data": images.asset("https://data.invalid/a.tif", images.numbered(4, 4))})
+    assert Cube([item], shape()).lazy().shape == (1, 4, 4)
+
+
+def test_a_cluster_does_the_work(tmp_path: Path) -> None:
+    pixels = images.numbered(8, 8)
+    item = stored(tmp_path, "a", NOON, pixels)
+    start: Any = LocalCluster
+    options = {"processes": False, "dashboard_address": None, "host": "127.0.0.1"}
+    with (
+        start(n_workers=1, threads_per_worker=1, protocol="tcp", **options) as made,
+        cluster.used(made.scheduler_address),
+    ):
+        assert made.scheduler_address.startswith("tcp://127.0.0.1:")
+        cube = Cube([item], shape()).lazy({"x": 4, "y": 4})
+        with get_task_stream() as stream:
+            assert np.array_equal(cube.compute().values[0], pixels)
+    assert len(stream.data) >= 4
+
+
+def test_there_is_no_such_cluster() -> None:
+    with pytest.raises(SetupError, match="no Dask cluster at nowhere"), cluster.used("nowhere://x"):
+        pass
+
+
+def test_limits_and_faults(tmp_path: Path) -> None:
+    item = stored(tmp_path, "a", NOON, images.numbered(4, 4))
+    with pytest.raises(TooLarge, match=r"16 pixels \(1 band x 4 y x 4 x\), and 15 are the most"):
+        Cube([item], shape()).loaded(15)
+    with pytest.raises(TooLarge, match=r"32 pixels \(2 time x 4 y x 4 x\), and 31 are the most"):
+        Cube([item, item], shape(groupby="id")).loaded(31)
+    assert Cube([item], shape()).loaded(16).size == 16
+    with pytest.raises(InvalidRequest, match="finds no item"):
+        Cube([], shape()).lazy()
+    with pytest.raises(NotFound, match="no asset 'nope'"):
+        Cube([item], shape("nope")).lazy()
+    with pytest.raises(InvalidRequest, match="crs"):
+        Cube([item], shape(crs="EPSG:1")).lazy()
+    with pytest.raises(Forbidden):
+        Cube([item], shape(), sources=Sources()).lazy()
+    (tmp_path / "a.tif").write_text("broken")
+    with pytest.raises(Unreadable):
+        Cube([item], shape()).loaded()
+
+
+@pytest.mark.parametrize(
+    ("values", "parameter"),
+    [
+        ({}, "assets"),
+        ({"assets": []}, "assets"),
+        ({"assets": ["a", "a"]}, "assets"),
+        ({"assets": ["a"], "resolution": 0}, "resolution"),
+        ({"assets": ["a"], "resolution": True}, "resolution"),
+        ({"assets": ["a"], "groupby": "week"}, "groupby"),
+        ({"assets": ["a"], "resampling": "best"}, "resampling"),
+        ({"assets": ["a"], "align": "b"}, "align"),
+        ({"assets": ["a"], "crs": ""}, "crs"),
+        ({"assets": ["a"], "bbox": [1, 2, 3]}, "bbox"),
+        ({"assets": ["a"], "bbox": [0, 5, 1, 4]}, "bbox"),
+        ({"assets": ["a"], "point": [181, 0]}, "point"),
+        ({"assets": ["a"], "point": [1, 2], "bbox": [0, 0, 1, 1]}, "point"),
+        ({"assets": ["a"], "edge_size": 0}, "edge_size"),
+        ({"assets": ["a"], "edge_size": 1.5}, "edge_size"),
+    ],
+)
+def test_what_is_no_shape(values: dict[str, Any], parameter: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        CubeShape.from_values(values)
+    assert raised.value.parameter == parameter

@@ -1,0 +1,165 @@
+"""What a process for pixels may do, tried with files and hosts that want more."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.errors import TimedOut, TooLarge, Unreadable
+from app.raster.pool import Pool
+from app.settings import Settings
+from tests.raster import images
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def web(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
+    server: HTTPServer = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+class Files(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Redirects(BaseHTTPRequestHandler):
+    """Leads to another host, which counts who comes."""
+
+    target = ""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", self.target)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Visited(BaseHTTPRequestHandler):
+    visits = 0
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        type(self).visits += 1
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+# What the other process does: functions that it finds by their names.
+def mean_of(name: str) -> float:
+    import rasterio
+    from rasterio.errors import RasterioError
+    from rasterio.vrt import WarpedVRT
+
+    try:
+        with rasterio.open(name) as file, WarpedVRT(file) as warped:
+            return float(warped.read(1).mean())
+    except RasterioError as error:
+        raise Unreadable(str(error)) from None
+
+
+def take(megabytes: int) -> int:
+    return int(np.ones(megabytes << 20, dtype="uint8").nbytes)
+
+
+def sleep(seconds: float) -> None:
+    import time
+
+    time.sleep(seconds)
+
+
+def stumble(text: str) -> None:
+    raise RuntimeError(text)
+
+
+def die(status: int) -> None:
+    import os
+
+    os._exit(status)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    images.write(tmp_path / "a.tif", np.full((4, 4), 7, "uint16"))
+    return tmp_path
+
+
+def pool(folder: Path, *hosts: str, **more: float) -> Pool:
+    return Pool(Settings(static_dir=folder, asset_hosts=hosts, raster_workers=1, **more))  # type: ignore[arg-type]
+
+
+async def test_files_and_hosts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with web(partial(Files, directory=folder)) as port, web(partial(Files, directory=folder)) as other:
+        workers = pool(folder, f"127.0.0.1:{port}")
+        assert await workers.run(mean_of, str(folder / "a.tif")) == 7
+        assert await workers.run(mean_of, f"http://127.0.0.1:{port}/a.tif") == 7
+        for url in (f"http://127.0.0.1:{other}/a.tif", f"/vsicurl/http://localhost:{port}/a.tif"):
+            caplog.clear()
+            with pytest.raises(Unreadable):
+                await workers.run(mean_of, url)
+            assert "SOCKS5" in caplog.text
+
+
+async def test_a_redirect_leads_nowhere_else(folder: Path) -> None:
+    with web(Visited) as inside, web(Redirects) as port:
+        Redirects.target = f"http://127.0.0.1:{inside}/a.tif"
+        with pytest.raises(Unreadable):
+            await pool(folder, f"127.0.0.1:{port}").run(mean_of, f"http://127.0.0.1:{port}/a.tif")
+        assert Visited.visits == 0
+
+
+async def test_a_file_that_names_others_is_not_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Although GDAL has to know VRT, to warp an image."""
+    source = f"<SimpleSource><SourceFilename>{folder}/a.tif</SourceFilename><SourceBand>1</SourceBand></SimpleSource>"
+    vrt = f'<VRTDataset rasterXSize="4" rasterYSize="4"><VRTRasterBand dataType="UInt16" band="1">{source}'
+    (folder / "b.tif").write_text(vrt + "</VRTRasterBand></VRTDataset>")
+    workers = pool(folder)
+    assert await workers.run(mean_of, str(folder / "a.tif")) == 7
+    with pytest.raises(Unreadable):
+        await workers.run(mean_of, str(folder / "b.tif"))
+    assert "not recognized" in caplog.text
+
+
+async def test_memory_ends(folder: Path) -> None:
+    workers = pool(folder, raster_memory=512)
+    with pytest.raises(TooLarge, match="512 MB"):
+        await workers.run(take, 2000)
+    assert await workers.run(take, 1) == 1 << 20
+
+
+async def test_time_ends_and_the_next_job_is_done(folder: Path) -> None:
+    with pytest.raises(TimedOut, match=r"0\.5 s"):
+        await pool(folder, raster_timeout=0.5).run(sleep, 60)
+    assert await pool(folder).run(mean_of, str(folder / "a.tif")) == 7
+
+
+async def test_what_nobody_foresaw_is_for_the_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(Unreadable, match="a file of these items") as raised:
+        await pool(folder).run(stumble, "over a stone")
+    assert "stone" not in str(raised.value)
+    assert "RuntimeError: over a stone" in caplog.text
+
+
+async def test_a_process_that_dies_takes_its_job_alone(folder: Path) -> None:
+    workers = pool(folder)
+    with pytest.raises(Unreadable, match="broke"):
+        await workers.run(die, 1)
+    assert await workers.run(mean_of, str(folder / "a.tif")) == 7

@@ -1,0 +1,90 @@
+"""The commands for pixels, from files into the catalogue and out again as mosaics and cubes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+import rasterio
+import xarray as xr
+from distributed import LocalCluster
+
+from tests.database.fresh import run
+from tests.factories import collection
+from tests.raster import images
+from tests.raster.images import WEST
+
+Done = subprocess.CompletedProcess[bytes]
+Upesi = Callable[..., Done]
+COMMAND = Path(sys.executable).with_name("upesi")
+
+
+@pytest.fixture
+def upesi(database_url: str) -> Upesi:
+    run(database_url, "TRUNCATE collections CASCADE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("UPESI_")}
+
+    def call(*arguments: str | Path, text: bytes = b"") -> Done:
+        environment = kept | {"UPESI_DATABASE_URL": database_url, "COLUMNS": "100"}
+        return subprocess.run([COMMAND, *arguments], input=text, env=environment, capture_output=True, timeout=120)
+
+    done = call("load", "-", text=orjson.dumps(collection()))
+    assert done.returncode == 0, done.stderr
+    return call
+
+
+def test_from_files_to_pixels(upesi: Upesi, tmp_path: Path) -> None:
+    pixels = images.numbered(4, 4), images.numbered(4, 4, 100)
+    files = [images.write(tmp_path / f"{n}.tif", one, WEST + 40 * n) for n, one in enumerate(pixels)]
+    about = ("--collection", "things", "--datetime", "2024-07-16")
+    done = upesi("ingest", *files, *about, "--statistics")
+    assert (done.returncode, done.stdout) == (0, b"2 items new, 0 replaced, 0 as they were.\n"), done.stderr
+    assert upesi("ingest", files[0], *about).returncode == 1
+    assert b"1 as they were" in upesi("ingest", files[0], *about, "--statistics", "--replace").stdout
+
+    both = np.hstack(pixels)
+    made = upesi("mosaic", "--to", tmp_path / "m.vrt", "--asset", "data", "--collection", "things")
+    assert made.returncode == 0, made.stderr
+    with rasterio.open(tmp_path / "m.vrt") as file:
+        assert np.array_equal(file.read(1), both)
+
+    options: dict[str, object] = {"processes": False, "dashboard_address": None, "host": "127.0.0.1"}
+    start: Callable[..., LocalCluster] = LocalCluster
+    with start(n_workers=1, threads_per_worker=1, protocol="tcp", **options) as cluster:
+        for name, more in (("here", ()), ("there", ("--scheduler", cluster.scheduler_address))):
+            written = upesi("cube", "--to", tmp_path / name, "--asset", "data", "--bbox", "10,46,11,48", *more)
+            assert written.returncode == 0, written.stderr
+            with xr.open_dataset(tmp_path / name, engine="h5netcdf") as read:
+                assert set(np.unique(both)) == set(np.unique(read.data.values)) - {0}
+    assert b"is there already" in upesi("cube", "--to", tmp_path / "here", "--asset", "data").stderr
+
+
+def test_an_item_is_printed(upesi: Upesi, tmp_path: Path) -> None:
+    path = images.write(tmp_path / "a.tif", images.numbered(4, 4))
+    place = ("--collection", "x", "--href", "https://data.example.com/")
+    done = upesi("ingest", path, *place, "--datetime", "2024-07-16T12:00:00Z", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    item = orjson.loads(done.stdout)
+    assert item["assets"]["data"]["href"] == "https://data.example.com/a.tif"
+    assert item["properties"]["datetime"] == "2024-07-16T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("ingest", "nowhere.tif", "--collection", "things"), b"nowhere.tif"),
+        (("ingest", "a.tif", "--collection", "things", "--datetime", "soon"), b"neither a date"),
+        (("mosaic", "--to", "-", "--asset", "data"), b"finds no item"),
+        (("cube", "--to", "x", "--asset", "data", "--point", "1"), b"not a longitude and a latitude"),
+        (("cube", "--to", "x", "--asset", "data", "--bbox", "1,x"), b"bbox"),
+    ],
+)
+def test_faults(upesi: Upesi, arguments: tuple[str, ...], said: bytes) -> None:
+    done = upesi(*arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert b"Traceback" not in done.stderr
