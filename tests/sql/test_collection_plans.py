@@ -13,8 +13,9 @@ from app.database.pool import Database
 from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Position, Seek
 from app.stopwatch import Stopwatch
+from benchmarks.plans.explain import Plan, nodes
 from tests.factories import Document
-from tests.sql.test_plans import Plan, explain, nodes
+from tests.sql.test_plans import explain
 
 pytestmark = pytest.mark.anyio
 

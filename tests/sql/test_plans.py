@@ -4,11 +4,10 @@ Each search must follow the page: no scan of the whole table, no sort of what ma
 `items` than a small multiple of the page.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import isqrt
-from typing import Any
 
 import orjson
 import pytest
@@ -22,10 +21,10 @@ from app.stac.aggregation import AGGREGATIONS, SINGLE, Aggregate
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
 from app.stac.sorting import SortKey
+from benchmarks.plans.explain import Plan, nodes, of_items, plan_of, rows_read
 
 pytestmark = pytest.mark.anyio
 
-Plan = dict[str, Any]
 INDEXED = {"cloud", "grid"}
 PAGE = 10
 ITEMS = 60_000
@@ -74,7 +73,8 @@ _AT_ONE_INSTANT = """ SELECT 'tied' || n, 20,
     FROM generate_series(1, """
 
 
-EVERYWHERE = [-180, -90, 180, 90]
+EVERYWHERE = [-180, -90, 180, 90]  # which each collection lies in
+MOST = [-179, -90, 180, 90]
 WIDE = [-30, -20, 60, 50]
 TRIANGLE = {"type": "Polygon", "coordinates": [[[0, 0], [60, 0], [30, 50], [0, 0]]]}
 DEEP = Position(datetime(2016, 5, 5, tzinfo=UTC), 1 << 27, "i5", 3)
@@ -86,12 +86,13 @@ WORDS, PROPERTY = "items_words", "items_property_"
 CASES = [
     ({"bbox": [10, 40, 20, 50]}, SPACE, 20),
     ({"bbox": WIDE, "collections": ["c3"]}, SPACE, 1),
-    ({"bbox": EVERYWHERE, "collections": ["c3"]}, SPACE, 1),
-    ({"bbox": EVERYWHERE}, SPACE, 20),
+    ({"bbox": EVERYWHERE, "collections": ["c3"]}, COLLECTION, 1),
+    ({"bbox": EVERYWHERE}, COLLECTION, 20),
     ({"bbox": [170, -40, -170, 40], "collections": ["c3"]}, SPACE, 2),
     ({"intersects": TRIANGLE, "collections": ["c3", "c4"]}, SPACE, 2),
     ({"bbox": WIDE, "collections": ["c3"], "datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, SPACE, 1),
-    ({"bbox": EVERYWHERE, "collections": ["c20"]}, SPACE, 1),
+    ({"bbox": EVERYWHERE, "collections": ["c20"]}, COLLECTION, 1),
+    ({"bbox": MOST, "collections": ["c20"]}, SPACE, 1),
     ({}, TIME, 1),
     ({"datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, TIME, 1),
     ({"collections": ["c3"]}, COLLECTION, 1),
@@ -110,12 +111,13 @@ async def test_search_follows_the_page(
     if seek is not None:
         search = search.behind(seek)
     plan = await explain(large, statements.items.page(search, PAGE + 1), generic)
-    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items"]
+    scans = of_items(plan)
     assert scans
     assert {node["Node Type"] for node in scans} == {"Index Scan"}
-    assert {node["Index Name"] for node in scans} == {index}
+    if generic:  # as the service runs it; with the values another index may do as well
+        assert {node["Index Name"] for node in scans} == {index}
     # A token's own instant is a stream of its own. A page and its end, for each of them, and what a filter drops.
-    assert removed_and_read(scans) <= 3 * streams * (PAGE + 1) * (1 if seek is None else 2)
+    assert rows_read(scans) <= 3 * streams * (PAGE + 1) * (1 if seek is None else 2)
 
 
 AT_NUMBER = replace(DEEP, keys=("41.5", None))
@@ -146,11 +148,11 @@ async def test_sorting_by_an_indexed_property_follows_the_page(
     if place is not None:
         search = search.behind(Seek(place, backward))
     plan = await explain(large, statements.items.page(search, PAGE + 1, INDEXED), generic)
-    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items" and node["Actual Loops"]]
+    scans = of_items(plan)
     assert {node["Node Type"] for node in scans} == {"Index Scan"}
     assert {node["Index Name"].rstrip("0123456789") for node in scans} == {"items_property_"}
     # Numbers, texts, neither, and what equals the token.
-    assert removed_and_read(scans) <= 4 * streams * (PAGE + 1)
+    assert rows_read(scans) <= 4 * streams * (PAGE + 1)
 
 
 @pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
@@ -181,19 +183,15 @@ async def test_a_filter_on_an_indexed_property_reads_what_matches_or_what_a_page
 ) -> None:
     search = Search.from_body(orjson.dumps(where | {"filter": condition}))
     plan = await explain(large, statements.items.page(search, PAGE + 1, INDEXED), generic)
-    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items" and node["Actual Loops"]]
+    scans = of_items(plan)
     assert "Seq Scan" not in {node["Node Type"] for node in scans}
     # The walk, or a page of each stream; and what the index finds, twice, as it is fetched by its place.
-    assert removed_and_read(scans) <= isqrt(candidates.PROPERTIES[0] ** 2 * (PAGE + 1)) + 60 * (PAGE + 1) + 2 * 100
+    assert rows_read(scans) <= isqrt(candidates.PROPERTIES[0] ** 2 * (PAGE + 1)) + 60 * (PAGE + 1) + 2 * 100
 
 
 async def test_an_order_that_no_index_has_is_sorted(large: Database) -> None:
     query = statements.items.page(Search(sortby=(SortKey("cloud", False), SortKey("grid", False))), PAGE + 1, INDEXED)
     assert "Sort" in {node["Node Type"] for node in nodes(await explain(large, query, generic=True))}
-
-
-def removed_and_read(scans: list[Plan]) -> int:
-    return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
 
 
 @pytest.mark.parametrize("seek", [None, Seek(DEEP, False), Seek(DEEP, True)], ids=["first", "next", "prev"])
@@ -203,8 +201,8 @@ def removed_and_read(scans: list[Plan]) -> int:
         ({}, TIME, 1),
         ({"datetime": "2016-01-01T00:00:00Z/2017-01-01T00:00:00Z"}, TIME, 1),
         ({"collections": ["c3", "c5"]}, COLLECTION, 2),
-        ({"collections": ["c3"], "bbox": EVERYWHERE}, SPACE, 1),
-        ({"collections": ["c3", "c4"], "bbox": EVERYWHERE}, SPACE, 2),
+        ({"collections": ["c3"], "bbox": EVERYWHERE}, COLLECTION, 1),
+        ({"collections": ["c3", "c4"], "bbox": MOST}, SPACE, 2),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -223,11 +221,12 @@ async def test_free_text_walks_or_asks_its_index(
             search = search.behind(seek)
         plan = await explain(large, statements.items.page(search, PAGE + 1), generic=True)
         scans = [n for n in nodes(plan) if n.get("Relation Name") == "items" or n.get("Index Name") == WORDS]
-        assert {node.get("Index Name", WORDS) for node in scans} == {index, WORDS}
+        assert {node.get("Index Name", WORDS) for node in scans} >= {index, WORDS}
         assert {node.get("Index Name", WORDS) for node in scans if node["Actual Loops"]} == indexes
-        walks = [node for node in scans if node.get("Index Name") == index]
-        read = sum((n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) * n["Actual Loops"] for n in walks)
-        assert read <= most * (1 if seek is None else 2) + streams
+        assert (
+            rows_read([node for node in scans if node.get("Index Name") == index])
+            <= most * (1 if seek is None else 2) + streams
+        )
 
 
 EVERYTHING = 1_000_000
@@ -248,7 +247,8 @@ WAYS = {
         ({"q": ["rare"], "collections": ["c3"]}, COLLECTION, WORDS),
         ({"filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, TIME, PROPERTY),
         ({"filter": {"op": "between", "args": [{"property": "cloud"}, 41.5, 41.52]}}, TIME, PROPERTY),
-        ({"bbox": EVERYWHERE, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, SPACE, PROPERTY),
+        ({"bbox": MOST, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, SPACE, PROPERTY),
+        ({"bbox": EVERYWHERE, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, COLLECTION, PROPERTY),
         ({"bbox": [120, -40, 130, -30], "sortby": "cloud"}, PROPERTY, SPACE),
         ({"q": ["rare"], "sortby": "cloud", "bbox": WIDE}, PROPERTY, WORDS),
     ],
@@ -299,29 +299,8 @@ async def test_items_by_id_and_by_ids_use_the_primary_key(large: Database) -> No
 
 
 async def explain(database: Database, query: Fragment, generic: bool) -> Plan:
-    """The plan as a prepared statement gets it: one for its values, or the generic one of its later runs."""
-    text, values = query.render()
-    parameters = {part for part in query.parts if isinstance(part, Parameter)}
-    types = [next(p.type for p in parameters if p.value is value) for value in values]
-    as_text = ", ".join(f"quote_nullable(${n}::{type_}::text)" for n, type_ in enumerate(types, start=1))
-    async with database.pool.acquire() as connection, connection.transaction():
-        await connection.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan")
-        literals = await connection.fetchval(f"SELECT array_to_string(ARRAY[{as_text}]::text[], ', ')", *values)
-        await connection.execute(f"PREPARE examined AS {text}")
-        try:
-            rows = await connection.fetchval(
-                f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) EXECUTE examined {f'({literals})' if values else ''}"
-            )
-        finally:
-            await connection.execute("DEALLOCATE examined")
-    plan: Plan = orjson.loads(rows)[0]["Plan"]
+    plan: Plan = (await plan_of(database, query, generic=generic))["Plan"]
     return plan
-
-
-def nodes(plan: Plan) -> Iterator[Plan]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
 
 
 EVERY_FREQUENCY = [name for name, about in AGGREGATIONS.items() if about.kind not in SINGLE]
@@ -355,9 +334,7 @@ async def test_totals_are_counted_in_an_index(large: Database, body: Plan, index
 async def test_the_bounds_of_time_follow_the_page(large: Database, body: Plan) -> None:
     asked = Aggregate.from_body(orjson.dumps(body))
     plan = await explain(large, statements.aggregations.extremes(asked.search), generic=True)
-    scans = [node for node in nodes(plan) if node.get("Relation Name") == "items"]
-    read = sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
-    assert 0 < read <= 2 * 2 * 3 * 20
+    assert 0 < rows_read(of_items(plan)) <= 2 * 2 * 3 * 20
 
 
 async def test_all_frequencies_are_one_pass(large: Database) -> None:

@@ -31,11 +31,12 @@ BACK = Seek(SEEK.position, backward=True)
 SHAPES = IDS, SPACE, COLLECTIONS, TIME = (
     "WHERE TRUE AND i.id = ANY(",
     "AS area (shape) CROSS JOIN",
-    "FROM collections c CROSS JOIN LATERAL (SELECT",
+    "AS p WHERE c.id = ANY(",
     "AS p JOIN collections c",
 )
 TWO_TIMES, FOUR_TIMES = ["timestamptz"] * 2, ["timestamptz"] * 4
 PLACE = ["timestamptz", "int", "text", "int"]
+INSIDE = ["geometry[]", *PLACE, "int", "geometry[]", "int"]
 STRETCHES = ["geometry[]", "timestamptz[]", "timestamptz[]", "int[]", "int[]"]
 
 
@@ -53,10 +54,14 @@ def search_of(body: Document, seek: Seek | None = None) -> Search:
         ({"datetime": f"{DAY}/.."}, TIME, [*PLACE, *TWO_TIMES, "int"]),
         ({"collections": ["a"]}, COLLECTIONS, [*PLACE, "int", "text[]", "int"]),
         ({"collections": ["a"], "datetime": f"../{DAY}"}, COLLECTIONS, [*TWO_TIMES, *PLACE, "int", "text[]", "int"]),
-        ({"bbox": [0, 0, 1, 1]}, SPACE, [*STRETCHES, *PLACE, "int", "int"]),
-        ({"bbox": [170, 0, -170, 1]}, SPACE, [*STRETCHES, *PLACE, "int", "int"]),
-        ({"intersects": point(1, 2)}, SPACE, [*STRETCHES, *PLACE, "int", "int"]),
-        ({"intersects": point(1, 2), "collections": ["a"]}, SPACE, [*STRETCHES, *PLACE, "int", "text[]", "int"]),
+        ({"bbox": [0, 0, 1, 1]}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
+        ({"bbox": [170, 0, -170, 1]}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
+        ({"intersects": point(1, 2)}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
+        (
+            {"intersects": point(1, 2), "collections": ["a"]},
+            SPACE,
+            [*STRETCHES, *PLACE, "int", "text[]", "geometry[]", *PLACE, "int", "text[]", "geometry[]", "int"],
+        ),
         ({"ids": ["x"]}, IDS, ["text[]", *PLACE, "int"]),
         (
             {"ids": ["x"], "collections": ["a"], "bbox": [0, 0, 1, 1]},
