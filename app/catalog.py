@@ -249,7 +249,7 @@ def stored_collection(row: Record | Mapping[str, Any]) -> StoredCollection:
 
 
 def _statistic(row: Record) -> Statistic:
-    texts = None if row["texts"] is None else set(chain.from_iterable(orjson.loads(row["texts"])))
+    texts = None if row["texts"] is None else frozenset(chain.from_iterable(orjson.loads(row["texts"])))
     if texts is not None and len(texts) > TEXTS_AT_MOST:
         texts = None
     doubles = bool(row["types"] & Type.NUMBER)

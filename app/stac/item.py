@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shapely.geometry.base import BaseGeometry
 from stac_pydantic import Item
 
 from app.errors import Fault, InvalidDocument
 from app.stac import document as documents
-from app.stac.geometry import disagreement, misplaced, read_geometry, stored_ewkb
+from app.stac.geometry import Footprint, disagreement, misplaced
 from app.stac.interval import parse_instant
+from app.stac.recognition import is_item
 from app.stac.validation import CORE, Rules, of_model, refuse
 
 # The relations the server writes itself, whatever an item brings along of where it came from.
@@ -51,13 +51,15 @@ def check_item(document: Any, rules: Rules = CORE) -> CheckedItem:
     if not isinstance(collection, str) or not collection or "\0" in collection:
         collection = ""
         faults.append(Fault("collection", "an item is stored in a collection, and this one names none"))
-    shape = _shape(document, rules, faults)
+    footprint = _footprint(document, rules, faults)
     times = _times(document.get("properties"), faults)
-    refuse(of_model(Item, document) if rules.core else [], faults, rules.of_extensions(document))
+    # What was read of the geometry without a fault is what the model accepts of it.
+    unchecked = rules.core and (faults or not is_item(document))
+    refuse(of_model(Item, document) if unchecked else [], faults, rules.of_extensions(document))
     return CheckedItem(
         collection=collection,
         id=document["id"],
-        geometry=None if shape is None else stored_ewkb(shape),
+        geometry=None if footprint is None else footprint.ewkb(),
         instant=times[0],
         start=times[1],
         end=times[2],
@@ -86,20 +88,21 @@ def of_identity(document: dict[str, Any], kind: str, rules: Rules) -> list[Fault
     return faults
 
 
-def _shape(document: dict[str, Any], rules: Rules, faults: list[Fault]) -> BaseGeometry | None:
+def _footprint(document: dict[str, Any], rules: Rules, faults: list[Fault]) -> Footprint | None:
     """Of the item's geometry; what is wrong with it is added to the faults."""
     geometry = document.get("geometry")
     if geometry is None:
         return None
     try:
-        shape = read_geometry(geometry)
+        footprint = Footprint.of(geometry)
     except ValueError as error:
         faults.append(Fault("geometry", str(error)))
         return None
     if rules.core:
-        checks = {"geometry.coordinates": misplaced(shape), "bbox": disagreement(shape, document.get("bbox"))}
+        bounds = footprint.bounds
+        checks = {"geometry.coordinates": misplaced(bounds), "bbox": disagreement(bounds, document.get("bbox"))}
         faults += [Fault(path, reason) for path, reason in checks.items() if reason is not None]
-    return shape
+    return footprint
 
 
 def _times(properties: Any, faults: list[Fault]) -> tuple[datetime, datetime, datetime]:

@@ -83,7 +83,7 @@ def _typed(found: int) -> Schema:
     return {"type": names[0] if len(names) == 1 else names} | dated
 
 
-def _choice(texts: set[str] | None, found: int) -> Schema:
+def _choice(texts: frozenset[str] | None, found: int) -> Schema:
     if not texts:
         return {}
     return {"enum": [*sorted(texts), *([None] if found & Type.NULL else [])]}

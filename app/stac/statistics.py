@@ -4,9 +4,10 @@ Statistics only widen: they hold for each item that was ever stored, and so for 
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import orjson
 
@@ -32,39 +33,40 @@ class Type:
     OBJECT = 128
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Statistic:
     """Of one property. `members` has the types inside arrays; `texts` the texts of both, None where they are many."""
 
-    types: int = 0
+    types: int
     members: int = 0
     minimum: float | None = None
     maximum: float | None = None
-    texts: set[str] | None = field(default_factory=set)
+    texts: frozenset[str] | None = frozenset()
 
-    def add(self, value: Any) -> None:
-        kind = type(value)
-        if kind is str:
-            self.types |= self._text(value)
-            return
-        self.types |= _TYPES[kind]
-        if kind is float or kind is int:
-            if self.minimum is None or value < self.minimum:
-                self.minimum = value
-            if self.maximum is None or value > self.maximum:
-                self.maximum = value
-        elif kind is list:
-            for member in value:
-                self.members |= self._text(member) if type(member) is str else _TYPES[type(member)]
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> Self:
+        kinds = set(map(type, values))
+        numbers = values if kinds <= _NUMBERS else [value for value in values if type(value) in _NUMBERS]
+        members = [member for value in values if type(value) is list for member in value] if list in kinds else []
+        inside = set(map(type, members))
+        own, texts = _of_texts(values) if str in kinds else (0, set())
+        theirs, more = _of_texts(members) if str in inside else (0, set())
+        texts = texts | more
+        few = len(texts) <= TEXTS_AT_MOST and all(len(text) <= _TEXT_LENGTH for text in texts)
+        return cls(
+            types=sum(_TYPES[kind] for kind in kinds if kind is not str) | own,
+            members=sum(_TYPES[kind] for kind in inside if kind is not str) | theirs,
+            minimum=min(numbers, default=None),
+            maximum=max(numbers, default=None),
+            texts=frozenset(texts) if few else None,
+        )
 
-    def _text(self, text: str) -> int:
-        if _is_time(text):
-            return Type.TIME
-        if self.texts is not None:
-            self.texts.add(text)
-            if len(text) > _TEXT_LENGTH or len(self.texts) > TEXTS_AT_MOST:
-                self.texts = None
-        return Type.TEXT
+
+def _of_texts(values: Iterable[Any]) -> tuple[int, set[str]]:
+    """The types of the texts among values, and those texts that are no times."""
+    texts = {value for value in values if type(value) is str}
+    others = {text for text in texts if not _is_time(text)}
+    return (Type.TIME if len(others) < len(texts) else 0) | (Type.TEXT if others else 0), others
 
 
 def of_properties(stored: Sequence[bytes]) -> dict[str, Statistic]:
@@ -79,15 +81,11 @@ def of_properties(stored: Sequence[bytes]) -> dict[str, Statistic]:
 
 
 def _gathered(items: Iterable[dict[str, Any]]) -> dict[str, Statistic]:
-    found: dict[str, Statistic] = {}
+    values: defaultdict[str, list[Any]] = defaultdict(list)
     for properties in items:
         for name, value in properties.items():
-            if name in found:
-                found[name].add(value)
-            elif len(name.encode()) <= NAME_BYTES:
-                found[name] = Statistic()
-                found[name].add(value)
-    return found
+            values[name].append(value)
+    return {name: Statistic.of(each) for name, each in values.items() if len(name.encode()) <= NAME_BYTES}
 
 
 def _is_exact(number: float | None) -> bool:
@@ -113,3 +111,4 @@ _TYPES: dict[type, int] = {
     list: Type.ARRAY,
     dict: Type.OBJECT,
 }
+_NUMBERS = {int, float}

@@ -40,6 +40,8 @@ def of_model(model: type[BaseModel], document: Any) -> list[Fault]:
             model.model_validate(document)
     except ValidationError as error:
         return documents.faults(error)
+    except OverflowError:  # stac-pydantic moves times to UTC
+        return [Fault("", "has a time that is before year 1 or after year 9999 in UTC")]
     return []
 
 

@@ -1,3 +1,4 @@
+import math
 import re
 from contextlib import suppress
 from random import Random
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, box, shape
 from shapely.geometry.base import BaseGeometry
 
-from app.stac.geometry import asked_geometry, box_ewkb, geometry_ewkb, to_ewkb
+from app.stac.geometry import Footprint, asked_geometry, box_ewkb, geometry_ewkb, to_ewkb
 from tests.factories import Document, point
 from tests.factories import box as polygon
 
@@ -192,3 +193,35 @@ def test_many_positions_at_random_take_no_minute() -> None:
 def test_a_shell_without_area() -> None:
     flat = of("Polygon", [[[-180, 40]] * 4, [[-180, -90], [-180, 0], [-105, -90], [-180, -90]]])
     assert shapely.from_wkb(geometry_ewkb(flat)).equals(shapely.Point(-180, 40))
+
+
+POSITIONS = st.tuples(st.integers(-5, 5) | st.floats(-180, 180), st.integers(-5, 5) | st.floats(-90, 90)).map(list)
+RINGS = st.lists(POSITIONS, min_size=3, max_size=6).map(lambda ring: [*ring, ring[0]])
+
+
+@given(st.lists(RINGS, min_size=1, max_size=3))
+def test_polygons_are_the_same_without_the_parser_of_geojson(rings: list[Any]) -> None:
+    plain = of("Polygon", rings)
+    parsed = plain | {"a foreign member": 1}
+    assert Footprint.of(plain).wkb is not None
+    assert Footprint.of(parsed).wkb is None
+    assert geometry_ewkb(plain) == geometry_ewkb(parsed)
+    assert Footprint.of(plain).bounds == Footprint.of(parsed).bounds
+
+
+@given(
+    st.lists(
+        st.lists(st.lists(st.sampled_from([0, 1, 2.5, True, None, "3", 10**400, math.nan, math.inf]), max_size=4)),
+        max_size=3,
+    )
+)
+def test_a_polygon_is_left_to_the_parser_unless_it_is_plain(rings: list[Any]) -> None:
+    """Which says what is wrong."""
+    plain, parsed = of("Polygon", rings), of("Polygon", rings) | {"a foreign member": 1}
+    try:
+        expected = geometry_ewkb(parsed)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            geometry_ewkb(plain)
+    else:
+        assert geometry_ewkb(plain) == expected

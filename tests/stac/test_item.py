@@ -88,6 +88,10 @@ def test_null_geometry() -> None:
         ({"properties": {"datetime": "2024-01-01"}}, "properties.datetime: Input should have timezone info"),
         ({"properties": {"datetime": "yesterday"}}, "properties.datetime: Input should be a valid datetime"),
         ({"properties": {"datetime": None}}, "properties: start_datetime and end_datetime must be specified"),
+        (
+            {"properties": {"datetime": "2024-01-01T00:00:00Z", "created": "9999-12-31T23:59:59-01:00"}},
+            "has a time that is before year 1 or after year 9999 in UTC",
+        ),
     ],
     ids=lambda value: str(value)[:50],
 )

@@ -1,0 +1,49 @@
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.stac.statistics import TEXTS_AT_MOST, Statistic, Type, of_properties
+
+TIME = "2024-01-01T00:00:00Z"
+MANY = [f"text {number}" for number in range(TEXTS_AT_MOST + 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "statistic"),
+    [
+        ([1, 2.5, -3], Statistic(Type.INTEGER | Type.NUMBER, 0, -3, 2.5, frozenset())),
+        ([None, True], Statistic(Type.NULL | Type.BOOLEAN, 0, None, None, frozenset())),
+        (["a", "b", "a", TIME], Statistic(Type.TEXT | Type.TIME, 0, None, None, frozenset("ab"))),
+        ([TIME, TIME], Statistic(Type.TIME, 0, None, None, frozenset())),
+        (["2024-01-01"], Statistic(Type.TEXT, 0, None, None, frozenset(["2024-01-01"]))),
+        (
+            [["a", 7, TIME], [], "b", 1],
+            Statistic(
+                Type.ARRAY | Type.TEXT | Type.INTEGER, Type.TEXT | Type.INTEGER | Type.TIME, 1, 1, frozenset("ab")
+            ),
+        ),
+        ([{"a": 5}, [[1], {}]], Statistic(Type.OBJECT | Type.ARRAY, Type.ARRAY | Type.OBJECT, None, None, frozenset())),
+        (MANY, Statistic(Type.TEXT, 0, None, None, None)),
+        ([MANY[1:], MANY[0]], Statistic(Type.ARRAY | Type.TEXT, Type.TEXT, None, None, None)),
+        (["x" * 101], Statistic(Type.TEXT, 0, None, None, None)),
+        ([2**70, 5], Statistic(Type.INTEGER, 0, 5, 2**70, frozenset())),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_statistic(values: list[object], statistic: Statistic) -> None:
+    stored = [orjson.dumps({"a": value}) if value != 2**70 else b'{"a": %d}' % 2**70 for value in values]
+    assert of_properties(stored) == {"a": statistic}
+
+
+@given(st.lists(st.one_of(st.integers(-9, 9), st.floats(-9, 9), st.sampled_from(["a", "b", TIME])), min_size=1))
+def test_a_statistic_of_all_is_that_of_the_parts_together(values: list[object]) -> None:
+    whole, parts = Statistic.of(values), [Statistic.of([value]) for value in values]
+    assert whole.types == sum({flag for part in parts for flag in [part.types]})
+    assert whole.texts == frozenset().union(*(part.texts or () for part in parts))
+    assert whole.minimum == min((part.minimum for part in parts if part.minimum is not None), default=None)
+    assert whole.maximum == max((part.maximum for part in parts if part.maximum is not None), default=None)
+
+
+def test_names_that_no_index_can_hold_are_left_out() -> None:
+    assert of_properties([orjson.dumps({"a" * 1001: 1, "b": None})]).keys() == {"b"}
