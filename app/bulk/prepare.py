@@ -23,9 +23,9 @@ from app.writer import PackedItem, Packer
 
 _CHUNK_ENTRIES = 100
 _CHUNK_BYTES = 1 << 20
-# A process takes a second to start, in which one alone does as much as this.
-_ALONE_BYTES = 8 << 20
-_ALONE_ENTRIES = 1000
+# Processes take a second to start, and one alone is done with this before.
+_ALONE_BYTES = 16 << 20
+_ALONE_ENTRIES = 2000
 # For each process: while a batch is stored, none of them shall run out of work.
 _AHEAD = 8
 _NEITHER = "is neither an Item (type Feature) nor a Collection"
@@ -159,6 +159,6 @@ def calm_collector() -> None:
 
 
 def _begin(rules: Rules) -> Callable[[_Task], Prepared]:
-    """In a process of its own."""
+    """In the process that all of them come from: what was imported is theirs together."""
     calm_collector()
     return lambda task: prepare(*task, rules)

@@ -81,7 +81,7 @@ def went_on(url: str, file: Path) -> dict[str, Any]:
 
 
 def processes_of(file: Path) -> list[int]:
-    """Those whose parent is gone too: a worker's command line names what it was spawned for."""
+    """Those whose parent is gone too: a worker has the environment of what it works for."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -120,7 +120,7 @@ def test_worker_killed(database_url: str, file: Path) -> None:
     with fresh_database(database_url) as url:
         schema.migrate(url)
         process = start(url, file)
-        while process.poll() is None and not (workers := children(process.pid)):
+        while process.poll() is None and not (workers := workers_of(process.pid)):
             time.sleep(0.01)
         os.kill(workers[-1], signal.SIGKILL)
         _, failed = process.communicate(timeout=60)
@@ -131,11 +131,13 @@ def test_worker_killed(database_url: str, file: Path) -> None:
         went_on(url, file)
 
 
+def workers_of(pid: int) -> list[int]:
+    """They are forked by a process that this one started."""
+    return [worker for first in children(pid) for worker in children(first)]
+
+
 def children(pid: int) -> list[int]:
-    """Worker processes, without the one that keeps track of what they share."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in listed}
-    return [child for child, command in commands.items() if b"spawn_main" in command]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
