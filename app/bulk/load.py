@@ -1,5 +1,6 @@
 """From prepared documents to rows, a batch at a time, whole or not at all, in the order of the source."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -62,6 +63,7 @@ class Loader:
         self._tell_refused = refuse
         self._preparation = preparation or Preparation()
         self._batch = _Batch()
+        self._storing: asyncio.Task[None] | None = None
         self.report = report or Report()
 
     async def load(self, entries: Iterable[Entry], place: Place | None = None) -> None:
@@ -70,20 +72,21 @@ class Loader:
         Raises Stopped at the first refusal, unless told to skip: then its batch is not stored.
         """
         place = place or Place("", self._mode)
-        async with aclosing(self._preparation.prepared(place.rest(entries), self._packers)) as chunks:
-            async for prepared in chunks:
-                for outcome in place.walk(prepared):
-                    # The place is in front of this document here, and behind all that the batch holds.
+        try:
+            async with aclosing(self._preparation.prepared(place.rest(entries), self._packers)) as chunks:
+                async for prepared in chunks:
+                    for outcome in place.walk(prepared):
+                        # The place is in front of this document here, and behind all that the batch holds.
+                        if self._batch.full():
+                            await self._store(place)
+                        await self._take_or_refuse(outcome, place)
                     if self._batch.full():
                         await self._store(place)
-                    try:
-                        await self._take(outcome, place)
-                    except InvalidDocument as error:
-                        self._refuse(outcome.place, str(error))
-                if self._batch.full():
-                    await self._store(place)
-        place.finished = True
-        await self._store(place)
+            place.finished = True
+            await self._store(place)
+            await self._stored()
+        finally:
+            await self._give_up()
 
     async def finish(self) -> None:
         await self._database.execute(sql.loading.analyze())
@@ -91,11 +94,20 @@ class Loader:
     def _packers(self) -> dict[str, Packer]:
         return self._writer.newest(_SENT)
 
+    async def _take_or_refuse(self, outcome: Outcome, place: Place) -> None:
+        try:
+            await self._take(outcome, place)
+        except InvalidDocument as error:
+            # What is in front of it in the source is told before.
+            await self._stored()
+            self._refuse(outcome.place, str(error))
+
     async def _take(self, outcome: Outcome, place: Place) -> None:
         match outcome.found:
             case CheckedCollection() as collection:
                 # Items in front of it do not wait for it, and those behind it find it.
                 await self._store(place)
+                await self._stored()
                 await self._store_collection(collection, place)
             case None:
                 raise InvalidDocument(outcome.fault or "")
@@ -129,9 +141,24 @@ class Loader:
         self.report.collections = after.collections
 
     async def _store(self, place: Place) -> None:
+        """Begins with the batch when the one before it is stored; the next one is prepared meanwhile."""
+        await self._stored()
         batch, self._batch = self._batch, _Batch()
-        if not batch.items and not place.finished:
-            return
+        if batch.items or place.finished:
+            self._storing = asyncio.create_task(self._store_batch(batch, replace(place)))
+
+    async def _stored(self) -> None:
+        storing, self._storing = self._storing, None
+        if storing is not None:
+            await storing
+
+    async def _give_up(self) -> None:
+        """What is not stored by now; nothing, unless the load was ended."""
+        if self._storing is not None:
+            self._storing.cancel()
+            await asyncio.gather(self._storing, return_exceptions=True)
+
+    async def _store_batch(self, batch: _Batch, place: Place) -> None:
         async with self._database.transaction() as transaction:
             after = await self._store_items(transaction, batch) if batch.items else self.report
             await place.keep(transaction, after)

@@ -99,6 +99,7 @@ class Preparation:
                 if self._processes == 1 or not self._is_much(chunk):
                     # Compressed by who stores them, who knows the newest dictionary best.
                     yield prepare(chunk, {}, self._rules)
+                    await asyncio.sleep(0)  # The batch before goes on being stored.
                     continue
                 task = (list(map(_portable, chunk)), dict(packers()))
                 waiting.append(asyncio.wrap_future(self._started().submit(task)))

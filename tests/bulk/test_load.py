@@ -178,6 +178,31 @@ async def test_skip_stores_the_rest(database: Database) -> None:
     assert await count(database, "items") == 1501
 
 
+async def test_refusals_are_told_in_the_order_of_the_source(database: Database) -> None:
+    """A document is refused while the batch in front of it is stored, which has one that is there already."""
+    await loaded(database, [collection(), item("item 5")])
+    documents = [*items(range(1000)), {"type": "Catalog"}, *items(range(1000, 1010))]
+    report, refused = await loaded(database, documents)
+    assert [place for place, _ in refused] == ["document 6", "document 1001"]
+    assert (report.items, report.refused) == (1009, 2)
+
+
+async def test_the_next_batch_is_prepared_while_one_is_stored(database: Database) -> None:
+    await loaded(database, [collection()])
+    loader = Loader(database, "insert", "stop", lambda *_: None)
+    read_meanwhile = 0
+
+    def read() -> Iterable[Document]:
+        nonlocal read_meanwhile
+        for document in items(range(1500)):
+            read_meanwhile += loader._storing is not None
+            yield document
+
+    await loader.load(as_entries(read()))
+    assert read_meanwhile >= 400
+    assert (loader.report.items, loader._storing) == (1500, None)
+
+
 async def test_entry_with_a_fault_is_refused_with_its_place(database: Database) -> None:
     refused: Refused = []
     loader = Loader(database, "insert", "skip", lambda *entry: refused.append(entry))
