@@ -295,7 +295,7 @@ def _introduce(url: str) -> None:
         f"\n[bold]Upesi is at {url}[/] (Ctrl-C stops it). Three things to try:\n\n"
         f"  curl '{url}/search?bbox=5,45,15,55&limit=1'\n"
         f"  {uvx if uvx.exists() else 'uvx'} --from pystac-client stac-client search {url} -c demo-cogs\n"
-        f"  {url}/docs in a browser\n",
+        f"  {url} in a browser\n",
         soft_wrap=True,
     )
 

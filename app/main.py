@@ -19,6 +19,7 @@ from app.api import (
     docs,
     errors,
     functions,
+    html,
     items,
     landing,
     queryables,
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.signers = signers(settings).served()
     for module in (
         *(landing, docs, collections, collection_members, items, assets),
-        *(queryables, functions, search, aggregations),
+        *(queryables, functions, search, aggregations, html),
     ):
         app.router.routes.extend(module.router.routes)
     if raster.is_installed():

@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     ] = 60.0
     cube_pixels: Annotated[PositiveInt, Field(description="Pixels of a cube over HTTP at most")] = 25_000_000
     mosaic_items: Annotated[PositiveInt, Field(description="Items of a mosaic or a cube over HTTP at most")] = 1000
+    thumbnails: Annotated[
+        Literal["own", "all"],
+        Field(description="Whose images pages show: `own` of this host alone, `all` of any, which browsers then ask"),
+    ] = "own"
     writes: Annotated[
         Literal["off", "open"],
         Field(description="Who may change the catalogue over HTTP: `off` is nobody, `open` is whoever reaches it"),

@@ -78,6 +78,7 @@ GIVEN = [
     ("mosaic_items", "10", 10),
     ("cors_origins", "https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     ("static_dir", "/files", Path("/files")),
+    ("thumbnails", "all", "all"),
     ("writes", "open", "open"),
     ("require_if_match", "true", True),
     ("keep_timestamps", "true", True),

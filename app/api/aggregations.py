@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import paths
+from app.api import html, paths
 from app.api.dependencies import (
     CollectionAggregateDep,
     ContextDep,
@@ -23,18 +23,20 @@ router = APIRouter(tags=["Aggregation"])
 
 
 @router.get("/aggregations", summary="What can be aggregated", responses=AGGREGATION_COLLECTION)
-async def get_aggregations(context: PlainContextDep) -> Response:
+async def get_aggregations(request: Request, context: PlainContextDep) -> Response:
     links = _links(context.base, context.base, "aggregations")
-    return json_answer(_collection(described(), links), context.watch)
+    found = json_answer(_collection(described(), links), context.watch)
+    return await html.either(request, context, found, "Aggregations")
 
 
 @router.get(
     paths.AGGREGATIONS, summary="What can be aggregated of a collection's items", responses=COLLECTION_AGGREGATIONS
 )
-async def get_collection_aggregations(context: PlainContextDep, collection_id: str) -> Response:
+async def get_collection_aggregations(request: Request, context: PlainContextDep, collection_id: str) -> Response:
     await context.catalog.collection(collection_id)
     links = _links(context.base, collection_url(context.base, collection_id), "aggregations")
-    return json_answer(_collection(described(), links), context.watch)
+    found = json_answer(_collection(described(), links), context.watch)
+    return await html.either(request, context, found, f"Aggregations of {collection_id}")
 
 
 @router.get(
@@ -45,8 +47,9 @@ async def get_collection_aggregations(context: PlainContextDep, collection_id: s
 )
 async def get_aggregate(request: Request, context: ContextDep, asked: QueryAggregateDep) -> Response:
     context.watch.lap("parse")
-    found = await context.catalog.aggregate(asked, context.watch)
-    return json_answer(_collection(found, _links(context.base, context.base, _asked(request))), context.watch)
+    counted = await context.catalog.aggregate(asked, context.watch)
+    found = json_answer(_collection(counted, _links(context.base, context.base, _asked(request))), context.watch)
+    return await html.either(request, context, found, "Aggregations")
 
 
 @router.post(
@@ -71,9 +74,10 @@ async def get_collection_aggregate(
     request: Request, context: ContextDep, collection_id: str, asked: CollectionAggregateDep
 ) -> Response:
     context.watch.lap("parse")
-    found = await context.catalog.aggregate_collection(collection_id, asked, context.watch)
+    counted = await context.catalog.aggregate_collection(collection_id, asked, context.watch)
     links = _links(context.base, collection_url(context.base, collection_id), _asked(request))
-    return json_answer(_collection(found, links), context.watch)
+    found = json_answer(_collection(counted, links), context.watch)
+    return await html.either(request, context, found, f"Aggregations of {collection_id}")
 
 
 @router.post(

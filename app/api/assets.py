@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.api import paths, signing
+from app.api import html, paths, signing
 from app.api.dependencies import ContextDep, known_query, signable
 from app.api.links import item_url
 from app.api.openapi import GRID
@@ -22,7 +22,7 @@ router = APIRouter(tags=["Assets"])
 
 
 async def _prefer(request: Request) -> str | None:
-    return known_query(request, signable(request, frozenset({"prefer"}))).get("prefer")
+    return known_query(request, signable(request, frozenset({"prefer", "f"}))).get("prefer")
 
 
 @router.get(paths.GRID, summary="The grid of an asset", responses=GRID, openapi_extra=GRID_PARAMETERS)
@@ -55,5 +55,5 @@ async def get_grid(
         "reader": described and described.document(),
         "grid": grid(item, asset, documents.parse(owner.content)).document(),
     }
-    answer = json_answer(body, context.watch)
+    answer = await html.either(request, context, json_answer(body, context.watch), f"Grid of {asset}")
     return signing.unstored(answer) if sign else answer

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from app.api import html
 from app.api.dependencies import Context, PlainContextDep
 from app.api.links import SCHEMA
 from app.api.openapi import MEMBERS
@@ -35,16 +36,16 @@ _QUERYABLES = _SORTABLES | {
 
 
 @router.get("/collections-queryables", summary="What filters of collections can name", responses=MEMBERS)
-async def get_queryables_of_collections(context: PlainContextDep) -> Response:
-    return _schema(context, "collections-queryables", _QUERYABLES)
+async def get_queryables_of_collections(request: Request, context: PlainContextDep) -> Response:
+    return await _schema(request, context, "collections-queryables", _QUERYABLES)
 
 
 @router.get("/collections-sortables", summary="What collections can be sorted by", responses=MEMBERS)
-async def get_sortables_of_collections(context: PlainContextDep) -> Response:
-    return _schema(context, "collections-sortables", _SORTABLES)
+async def get_sortables_of_collections(request: Request, context: PlainContextDep) -> Response:
+    return await _schema(request, context, "collections-sortables", _SORTABLES)
 
 
-def _schema(context: Context, path: str, properties: dict[str, Any]) -> Response:
+async def _schema(request: Request, context: Context, path: str, properties: dict[str, Any]) -> Response:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{context.base}/{path}",
@@ -53,4 +54,5 @@ def _schema(context: Context, path: str, properties: dict[str, Any]) -> Response
         "properties": properties,
         "additionalProperties": True,
     }
-    return json_answer(schema, context.watch, SCHEMA)
+    found = json_answer(schema, context.watch, SCHEMA)
+    return await html.either(request, context, found, f"{path.rpartition('-')[2].capitalize()} of collections")

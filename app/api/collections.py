@@ -5,12 +5,23 @@ https://github.com/stac-api-extensions/collection-search/tree/v1.0.0-rc.1.
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.api import paths
+from app.api import html, negotiation, paths
 from app.api.dependencies import CollectionSearchDep, ContextDep, PlainContextDep, PostedCollectionSearchDep
-from app.api.links import JSON, QUERYABLES, SCHEMA, SORTABLES, Link, link, page_links, post_page_links
+from app.api.links import (
+    HTML,
+    JSON,
+    QUERYABLES,
+    SCHEMA,
+    SORTABLES,
+    Link,
+    alternate,
+    link,
+    page_links,
+    post_page_links,
+)
 from app.api.openapi import COLLECTION, COLLECTIONS
 from app.api.parameters import COLLECTIONS_BODY, COLLECTIONS_PARAMETERS
-from app.api.responses import answer, collection_body, collection_list, unless_known
+from app.api.responses import answer, collection_body, collection_list, unless_known, varied
 from app.api.search import tokens
 
 router = APIRouter(tags=["Collections"])
@@ -25,8 +36,12 @@ async def get_collections(request: Request, context: ContextDep, search: Collect
     links = [
         *_links(context.base, f"{url}?{query}" if query else url),
         *page_links(url, query, JSON, tokens(search, page)),
+        alternate(f"{url}?{query}" if query else url),
     ]
-    return answer(collection_list(context.base, page, links, search.fields), JSON, context.watch)
+    body = collection_list(context.base, page, links, search.fields)
+    if negotiation.asked(request, negotiation.DOCUMENT) == HTML:
+        return await html.collections(request, context, body)
+    return varied(answer(body, JSON, context.watch))
 
 
 @router.post("/collections-search", summary="Search collections", responses=COLLECTIONS, openapi_extra=COLLECTIONS_BODY)
@@ -56,4 +71,6 @@ async def get_collection(request: Request, context: PlainContextDep, collection_
     collection = await context.catalog.collection(collection_id)
     context.watch.lap("db")
     body = collection_body(context.base, collection)
+    if negotiation.asked(request, negotiation.DOCUMENT) == HTML:
+        return await html.collection(request, context, body)
     return unless_known(request, body, JSON, context.watch, collection.content + collection.extent)

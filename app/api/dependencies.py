@@ -6,9 +6,11 @@ Two dependencies a route at most: each one costs as much time as finding an item
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 
+from app.api import negotiation
 from app.api.links import GEOJSON, JSON, base_url
 from app.api.middleware import without_encoding
 from app.assets.signing import Signers
@@ -26,8 +28,10 @@ from app.transactions import Tags, Transactions
 
 Asked = TypeVar("Asked", Search, CollectionSearch)
 
-# The form of a result, `app.api.formats`, is no part of the search.
+# The form of an answer, `app.api.negotiation`, is no part of the question.
 _FORM = frozenset({"f"})
+# What a form of HTML sends once for each box that is ticked.
+_TICKED = ("collections", "ids")
 _SEARCH, _ITEMS = SEARCH_PARAMETERS | _FORM, ITEMS_PARAMETERS | _FORM
 _SIGN = frozenset({"sign"})
 
@@ -43,7 +47,16 @@ class Context:
     signers: Signers
 
 
-async def _context(request: Request) -> Context:
+class Untidy(Exception):
+    """What a form of HTML sent as forms do: fields that were left empty, boxes that were ticked. `query` is what it
+    asks, as anybody else would."""
+
+    def __init__(self, query: str) -> None:
+        super().__init__(query)
+        self.query = query
+
+
+async def context_of(request: Request) -> Context:
     watch = Stopwatch()
     state = request.app.state
     settings: Settings = state.settings
@@ -55,13 +68,13 @@ async def _context(request: Request) -> Context:
 
 
 async def _context_of_plain(request: Request) -> Context:
-    known_query(request, frozenset())
-    return await _context(request)
+    known_query(request, _FORM)
+    return await context_of(request)
 
 
 async def _context_of_item(request: Request) -> Context:
-    known_query(request, signable(request, frozenset()))
-    return await _context(request)
+    known_query(request, signable(request, _FORM))
+    return await context_of(request)
 
 
 def signable(request: Request, known: frozenset[str]) -> frozenset[str]:
@@ -70,16 +83,31 @@ def signable(request: Request, known: frozenset[str]) -> frozenset[str]:
 
 
 def known_query(request: Request, known: frozenset[str]) -> dict[str, str]:
-    """The query string, each parameter known and given once. Raises InvalidRequest."""
+    """The query string, each parameter known and given once. Raises InvalidRequest, and Untidy for a form's."""
     if not request.scope["query_string"]:
         return {}
     pairs = request.query_params.multi_items()
     query = dict(pairs)
+    if (len(query) < len(pairs) or "" in query.values()) and negotiation.wants_page(request):
+        _tidy(pairs)
     check_known(query, known)
     if len(query) < len(pairs):
         twice = next(name for name in query if len(request.query_params.getlist(name)) > 1)
         raise InvalidRequest(f"{twice}: is given more than once; separate values by commas", twice)
     return query
+
+
+def _tidy(pairs: Sequence[tuple[str, str]]) -> None:
+    """Raises Untidy where there is anything to be done."""
+    kept: list[tuple[str, str]] = []
+    for name, value in pairs:
+        earlier = next((at for at, pair in enumerate(kept) if pair[0] == name), None)
+        if value and earlier is not None and name in _TICKED:
+            kept[earlier] = (name, f"{kept[earlier][1]},{value}")
+        elif value:
+            kept.append((name, value))
+    if kept != list(pairs):
+        raise Untidy(urlencode(kept))
 
 
 async def _query_search(request: Request) -> Search:
@@ -91,7 +119,7 @@ async def _items_search(request: Request, collection_id: str) -> Search:
 
 
 async def _collection_search(request: Request) -> CollectionSearch:
-    return CollectionSearch.from_query(known_query(request, COLLECTIONS_PARAMETERS))
+    return CollectionSearch.from_query(known_query(request, COLLECTIONS_PARAMETERS | _FORM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +143,11 @@ async def _posted_collection_search(request: Request) -> Posted[CollectionSearch
 
 
 async def _query_aggregate(request: Request) -> Aggregate:
-    return Aggregate.from_query(known_query(request, AGGREGATE_PARAMETERS))
+    return Aggregate.from_query(known_query(request, AGGREGATE_PARAMETERS | _FORM))
 
 
 async def _collection_aggregate(request: Request, collection_id: str) -> Aggregate:
-    return Aggregate.from_query(known_query(request, AGGREGATE_PARAMETERS), collection_id)
+    return Aggregate.from_query(known_query(request, AGGREGATE_PARAMETERS | _FORM), collection_id)
 
 
 async def _posted_aggregate(request: Request) -> Aggregate:
@@ -167,7 +195,7 @@ def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Call
 
     async def read(request: Request) -> Change:
         known_query(request, parameters)
-        context = await _context(request)
+        context = await context_of(request)
         media_type = _media_type(request, media_types) if media_types else ""
         tags = _tags(request, context.settings)
         text = await _body(request) if media_types else b""
@@ -211,7 +239,7 @@ PatchDep = Annotated[Change, Depends(_change(MERGE, OPERATIONS, JSON))]
 DeletionDep = Annotated[Change, Depends(_change())]
 CollectionDeletionDep = Annotated[Change, Depends(_change(parameters=frozenset({"cascade"})))]
 CascadeDep = Annotated[bool, Depends(_deletion_of_collection)]
-ContextDep = Annotated[Context, Depends(_context)]
+ContextDep = Annotated[Context, Depends(context_of)]
 # The context of a route that takes no query parameters, which refuses any.
 PlainContextDep = Annotated[Context, Depends(_context_of_plain)]
 # The context of an item, whose hrefs may be signed.

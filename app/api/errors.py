@@ -1,31 +1,55 @@
-"""Every failure becomes the one JSON shape of `app.errors.body`, never HTML."""
+"""Every failure becomes the one JSON shape of `app.errors.body`, or a page that says the same to a browser."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from app import errors
+from app.api import html, negotiation
+from app.api.dependencies import Untidy
 from app.api.middleware import allowed_methods
+from app.api.responses import varied
 from app.errors import InvalidBody, UpesiError
 
 
 def register(app: FastAPI) -> None:
     app.add_exception_handler(UpesiError, _ours)
     app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(Untidy, _tidied)
     app.add_exception_handler(Exception, _unforeseen)
 
 
-async def _ours(_: Request, error: Exception) -> JSONResponse:
+async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, UpesiError)
     # What is unavailable now may be there in a moment: say when to ask again.
     headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
     faults = error.faults if isinstance(error, InvalidBody) else ()
-    return JSONResponse(errors.body(error.code, error.description, error.parameter, faults), error.status, headers)
+    body = errors.body(error.code, error.description, error.parameter, faults)
+    return await _told(request, error, body, error.status, headers)
 
 
-async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
+async def _told(
+    request: Request, error: Exception, body: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None
+) -> Response:
+    """In the form that is asked for."""
+    if not negotiation.wants_page(request):
+        return varied(JSONResponse(body, status, headers))
+    page = await html.failure(request, error, body["description"], status)
+    page.headers.update(headers or {})
+    return page
+
+
+async def _tidied(_: Request, error: Exception) -> Response:
+    """A browser goes on to where anybody else would have asked at once, so that what it shows can be passed on."""
+    assert isinstance(error, Untidy)
+    return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": f"?{error.query}"})
+
+
+async def _of_the_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = HTTPStatus(error.status_code).phrase.title().replace(" ", "")
     descriptions = {
@@ -39,10 +63,11 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
         root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
         allowed = allowed_methods(request.app.routes, {**request.scope, "root_path": root})
         headers["Allow"] = ", ".join(sorted(allowed))
-    return JSONResponse(errors.body(code, description), error.status_code, headers)
+    return await _told(request, error, errors.body(code, description), error.status_code, headers)
 
 
-async def _unforeseen(_: Request, __: Exception) -> JSONResponse:
+async def _unforeseen(request: Request, error: Exception) -> Response:
     """The traceback is for the log; a client learns nothing of the inside."""
     description = "the service failed in a way it did not foresee; its log says more"
-    return JSONResponse(errors.body("InternalError", description), HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return await _told(request, error, errors.body("InternalError", description), status)

@@ -1,4 +1,4 @@
-"""Results in other forms than pages: which one is asked for, and the stream that it is.
+"""Results as streams, and which form of a result is asked for.
 
 A stream has all items of the search, or as many as `limit` says, and no pages.
 """
@@ -6,74 +6,34 @@ A stream has all items of the search, or as many as `limit` says, and no pages.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from functools import lru_cache
 
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
+from app.api import negotiation
 from app.api.dependencies import Context
-from app.api.links import GEOJSON, JSON, NDJSON, PARQUET
+from app.api.links import NDJSON, PARQUET
+from app.api.negotiation import ITEMS, Forms
 from app.api.responses import item_line
 from app.catalog import Catalog
 from app.errors import InvalidRequest, Unavailable
 from app.exports import pages
 from app.stac.search import Search
 
-_NAMES = {"json": None, "geojson": None, "ndjson": NDJSON, "geoparquet": PARQUET, "parquet": PARQUET}
-_MEDIA_TYPES = {
-    GEOJSON: None,
-    JSON: None,
-    "*/*": None,
-    "application/*": None,
-    NDJSON: NDJSON,
-    "application/ndjson": NDJSON,
-    PARQUET: PARQUET,
-    "application/x-parquet": PARQUET,
-}
 
-
-def asked(request: Request) -> str | None:
-    """The media type of the stream that is asked for, by `f` or by Accept; None for a page. Raises InvalidRequest."""
-    name = request.query_params.get("f") if b"f=" in request.scope["query_string"] else None
-    if name is not None and name not in _NAMES:
-        raise InvalidRequest(f"f: {name!r} is none of {', '.join(_NAMES)}", "f")
-    form = _NAMES[name] if name is not None else _accepted(request.headers.get("accept", ""))
-    if form is not None and b"sign=" in request.scope["query_string"]:
+def asked(request: Request, forms: Forms = ITEMS) -> str | None:
+    """The media type that is asked for, None for a page of JSON. Raises InvalidRequest."""
+    form = negotiation.asked(request, forms)
+    if form in STREAMS and b"sign=" in request.scope["query_string"]:
         raise InvalidRequest("sign: a stream outlives what is signed; ask for pages", "sign")
     return form
-
-
-@lru_cache(maxsize=256)
-def _accepted(accept: str) -> str | None:
-    """RFC 9110, 12.5.1. What is named wins over what a `*` stands for, and a page over a stream."""
-    best = (0.0, False, False)
-    chosen = None
-    for part in accept.split(",") if accept else ():
-        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if media_type in _MEDIA_TYPES:
-            found = _MEDIA_TYPES[media_type]
-            rank = (_weight(parameters), "*" not in media_type, found is None)
-            if rank[0] > 0 and rank > best:
-                best, chosen = rank, found
-    return chosen
-
-
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 def streamed(media_type: str, context: Context, search: Search) -> Response:
     """All that a search finds. Raises InvalidRequest."""
     if search.seek is not None:
         raise InvalidRequest("token: a stream has no pages; leave the token out", "token")
-    return Stream(_STREAMS[media_type](context.catalog, search, context.base), media_type)
+    return Stream(STREAMS[media_type](context.catalog, search, context.base), media_type)
 
 
 async def _ndjson(catalog: Catalog, search: Search, base: str) -> AsyncGenerator[bytes, None]:
@@ -94,7 +54,7 @@ async def _geoparquet(catalog: Catalog, search: Search, _: str) -> AsyncGenerato
             yield part
 
 
-_STREAMS: dict[str, Callable[[Catalog, Search, str], AsyncGenerator[bytes, None]]] = {
+STREAMS: dict[str, Callable[[Catalog, Search, str], AsyncGenerator[bytes, None]]] = {
     NDJSON: _ndjson,
     PARQUET: _geoparquet,
 }

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import formats, paths, signing
+from app.api import formats, html, negotiation, paths, signing
 from app.api.dependencies import ContextDep, ItemContextDep, ItemsSearchDep
-from app.api.links import GEOJSON, JSON, collection_url, link, page_links
+from app.api.links import GEOJSON, HTML, JSON, alternate, collection_url, link, page_links
 from app.api.openapi import ITEM, ITEM_COLLECTION
 from app.api.parameters import ITEM_PARAMETERS, ITEMS_PARAMETERS
-from app.api.responses import item_body, unless_known
+from app.api.responses import answer, item_body, unless_known
 from app.api.search import tokens
 
 router = APIRouter(tags=["Items"])
@@ -20,7 +20,8 @@ router = APIRouter(tags=["Items"])
     openapi_extra=ITEMS_PARAMETERS,
 )
 async def get_items(request: Request, context: ContextDep, collection_id: str, search: ItemsSearchDep) -> Response:
-    if form := formats.asked(request):
+    form = formats.asked(request)
+    if form in formats.STREAMS:
         await context.catalog.collection(collection_id)
         return formats.streamed(form, context, search)
     context.watch.lap("parse")
@@ -34,8 +35,10 @@ async def get_items(request: Request, context: ContextDep, collection_id: str, s
         link("parent", collection, JSON),
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
+        alternate(f"{url}?{query}" if query else url),
     ]
-    return await signing.page(request, context, page, links, search.fields)
+    found = await signing.page(request, context, page, links, search.fields)
+    return await html.items(request, context, found, collection_id) if form == HTML else found
 
 
 @router.get(paths.ITEM, summary="One item", responses=ITEM, openapi_extra=ITEM_PARAMETERS)
@@ -43,6 +46,8 @@ async def get_item(request: Request, context: ItemContextDep, collection_id: str
     context.watch.lap("parse")
     item = await context.catalog.item(collection_id, item_id)
     context.watch.lap("db")
-    if signing.asked(request):
-        return await signing.item(context, item)
-    return unless_known(request, item_body(context.base, item), GEOJSON, context.watch, item.content)
+    body = item_body(context.base, item)
+    signed = await signing.item(context, body) if signing.asked(request) else None
+    if negotiation.asked(request, negotiation.ITEM) == HTML:
+        return await html.item(request, context, signed or answer(body, GEOJSON, context.watch))
+    return signed or unless_known(request, body, GEOJSON, context.watch, item.content)

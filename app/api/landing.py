@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import openapi
+from app.api import docs, html, negotiation, openapi
 from app.api.dependencies import PlainContextDep
-from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, SORTABLES, link
+from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, SORTABLES, alternate, link
 from app.api.openapi import CONFORMS, LANDING
-from app.api.responses import answer, json_answer
+from app.api.responses import answer, json_answer, varied
 from app.stac.conformance import advertised
 
 router = APIRouter(tags=["Core"])
 
 
 @router.get("/", summary="The landing page", responses=LANDING)
-async def get_landing(context: PlainContextDep) -> Response:
+async def get_landing(request: Request, context: PlainContextDep) -> Response:
     base, settings = context.base, context.settings
     root = base + "/"
     landing = {
@@ -38,16 +38,22 @@ async def get_landing(context: PlainContextDep) -> Response:
             link("aggregations", f"{base}/aggregations", JSON, title="What can be aggregated"),
             link("service-desc", f"{base}/api", OPENAPI, title="OpenAPI description"),
             link("service-doc", f"{base}/docs", HTML, title="Interactive documentation"),
+            alternate(root),
         ],
     }
-    return json_answer(landing, context.watch)
+    if negotiation.asked(request, negotiation.DOCUMENT) == HTML:
+        return await html.landing(request, context, landing)
+    return varied(json_answer(landing, context.watch))
 
 
 @router.get("/conformance", summary="What this service conforms to", responses=CONFORMS)
-async def get_conformance(context: PlainContextDep) -> Response:
-    return json_answer({"conformsTo": advertised(context.settings.writes != "off")}, context.watch)
+async def get_conformance(request: Request, context: PlainContextDep) -> Response:
+    found = json_answer({"conformsTo": advertised(context.settings.writes != "off")}, context.watch)
+    return await html.either(request, context, found, "Conformance")
 
 
 @router.get("/api", include_in_schema=False)
 async def get_api(request: Request, context: PlainContextDep) -> Response:
-    return answer(openapi.document(request.app, context.base), OPENAPI, context.watch)
+    if negotiation.asked(request, negotiation.DOCUMENT) == HTML:
+        return varied(docs.page(context))
+    return varied(answer(openapi.document(request.app, context.base), OPENAPI, context.watch))

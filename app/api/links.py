@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import orjson
 
+from app.pages.site import with_query
+
 GEOJSON = "application/geo+json"
 JSON = "application/json"
 # The media type names 3.0, and the document at /api is one: app.api.openapi makes it so.
@@ -64,6 +66,11 @@ def link(rel: str, href: str, media_type: str, **more: Any) -> Link:
     return {"rel": rel, "href": href, "type": media_type, **more}
 
 
+def alternate(url: str) -> Link:
+    """From a document to its page, for browsers."""
+    return link("alternate", with_query(url, f="html"), HTML, title="As HTML")
+
+
 def collection_url(base: str, collection: str) -> str:
     return f"{base}/collections/{quote(collection, safe='')}"
 
@@ -74,13 +81,12 @@ def item_url(base: str, collection: str, item_id: str) -> str:
 
 def item_links(base: str, collection: str, item_id: str) -> bytes:
     """The links of an item that the server owns, as JSON objects joined by commas."""
-    head, tail = _around_item(base, collection)
-    return head + quote(item_id, safe="").encode() + tail
+    return quote(item_id, safe="").encode().join(_around_item(base, collection))
 
 
 @lru_cache(maxsize=4096)
-def _around_item(base: str, collection: str) -> tuple[bytes, bytes]:
-    """What stands before and behind the id in the links of a collection's items: the same for each of them."""
+def _around_item(base: str, collection: str) -> list[bytes]:
+    """What stands before, between and behind the ids in the links of a collection's items: the same for all."""
     parent = collection_url(base, collection)
     marker = "\0"
     links = _joined(
@@ -89,10 +95,10 @@ def _around_item(base: str, collection: str) -> tuple[bytes, bytes]:
             link("collection", parent, JSON),
             link("parent", parent, JSON),
             link("root", base + "/", JSON),
+            alternate(f"{parent}/items/{marker}"),
         ]
     )
-    head, _, tail = links.partition(b"\\u0000")
-    return head, tail
+    return links.split(b"\\u0000")
 
 
 def collection_links(base: str, collection: str) -> bytes:
@@ -109,6 +115,7 @@ def collection_links(base: str, collection: str) -> bytes:
             link(SORTABLES, f"{url}/sortables", SCHEMA),
             link("parent", base + "/", JSON),
             link("root", base + "/", JSON),
+            alternate(url),
         ]
     )
 

@@ -14,7 +14,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
-from app.api.links import GEOJSON, JSON, NDJSON, PARQUET, SCHEMA
+from app.api.links import GEOJSON, HTML, JSON, NDJSON, PARQUET, SCHEMA
+from app.api.parameters import FORM
 from app.stac.patch import MERGE, OPERATIONS
 
 Responses = dict[int | str, dict[str, Any]]
@@ -275,12 +276,14 @@ def document(app: FastAPI, base: str) -> bytes:
         servers=[{"url": base or "/"}],
     )
     for path in described["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
             _drop_unsaid(operation["responses"])
             if not app.state.signers.rules:
                 _drop_parameter(operation, "sign")
             for response in operation["responses"].values():
                 _name_media_type(response)
+            if method == "get":
+                _add_page(operation)
     return orjson.dumps(_as_30(described))
 
 
@@ -300,6 +303,15 @@ def _name_media_type(response: dict[str, Any]) -> None:
     if media_type := response.pop("x-media-type", None):
         streams = {other: {"schema": {"type": "string", "format": "binary"}} for other in response.pop("x-streams", ())}
         response["content"] = {media_type: response["content"][media_type]} | streams
+
+
+def _add_page(operation: dict[str, Any]) -> None:
+    """What is served as JSON is served as HTML too."""
+    for response in operation["responses"].values():
+        response["content"][HTML] = {"schema": {"type": "string"}}
+    parameters = operation.setdefault("parameters", [])
+    if all(parameter["name"] != "f" for parameter in parameters):
+        parameters.append(FORM)
 
 
 def _as_30(node: Any) -> Any:

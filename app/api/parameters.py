@@ -54,9 +54,9 @@ _VALUES: _Values = {
         "is a valid item.",
     ),
     "f": (
-        {"type": "string", "enum": ["json", "geojson", "ndjson", "geoparquet", "parquet"]},
-        "The form of the result, instead of Accept. NDJSON and STAC GeoParquet are streams of all items, or of `limit` "
-        "at most.",
+        {"type": "string", "enum": ["json", "geojson", "html", "ndjson", "geoparquet", "parquet"]},
+        "The form of the result, instead of Accept; HTML by GET alone. NDJSON and STAC GeoParquet are streams of all "
+        "items, or of `limit` at most.",
     ),
     "sign": (
         {"type": "boolean", "default": False},
@@ -129,6 +129,10 @@ def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, 
     return described | {"schema": schema} | lists
 
 
+# Of all that has no streams.
+FORM = _parameter(
+    "f", {"type": "string", "enum": ["json", "html"]}, "The form of the answer, instead of Accept: JSON, or a page."
+)
 _SORT_OBJECTS = {
     "type": "array",
     "items": {

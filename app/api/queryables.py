@@ -5,9 +5,9 @@ Those of the catalogue are the union of its collections: a filter on all items m
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from app.api import paths
+from app.api import html, paths
 from app.api.dependencies import Context, PlainContextDep
 from app.api.links import SCHEMA, collection_url
 from app.api.openapi import QUERYABLES
@@ -19,30 +19,35 @@ router = APIRouter(tags=["Queryables"])
 
 
 @router.get("/queryables", summary="What filters can name", responses=QUERYABLES)
-async def get_queryables(context: PlainContextDep) -> Response:
+async def get_queryables(request: Request, context: PlainContextDep) -> Response:
     found = queryables(await context.catalog.statistics())
-    return _answer(context, f"{context.base}/queryables", context.settings.catalog_title, found)
+    return await _answer(request, context, f"{context.base}/queryables", context.settings.catalog_title, found)
 
 
 @router.get(paths.QUERYABLES, summary="What filters of a collection can name", responses=QUERYABLES)
-async def get_collection_queryables(context: PlainContextDep, collection_id: str) -> Response:
+async def get_collection_queryables(request: Request, context: PlainContextDep, collection_id: str) -> Response:
     found = queryables(await context.catalog.statistics_of(collection_id))
-    return _answer(context, f"{collection_url(context.base, collection_id)}/queryables", collection_id, found)
+    url = f"{collection_url(context.base, collection_id)}/queryables"
+    return await _answer(request, context, url, collection_id, found)
 
 
 @router.get("/sortables", summary="What results can be sorted by", responses=QUERYABLES)
-async def get_sortables(context: PlainContextDep) -> Response:
+async def get_sortables(request: Request, context: PlainContextDep) -> Response:
     found = sortables(await context.catalog.statistics())
-    return _answer(context, f"{context.base}/sortables", context.settings.catalog_title, found)
+    return await _answer(request, context, f"{context.base}/sortables", context.settings.catalog_title, found)
 
 
 @router.get(paths.SORTABLES, summary="What items of a collection can be sorted by", responses=QUERYABLES)
-async def get_collection_sortables(context: PlainContextDep, collection_id: str) -> Response:
+async def get_collection_sortables(request: Request, context: PlainContextDep, collection_id: str) -> Response:
     found = sortables(await context.catalog.statistics_of(collection_id))
-    return _answer(context, f"{collection_url(context.base, collection_id)}/sortables", collection_id, found)
+    url = f"{collection_url(context.base, collection_id)}/sortables"
+    return await _answer(request, context, url, collection_id, found)
 
 
-def _answer(context: Context, url: str, title: str, properties: Mapping[str, Schema]) -> Response:
+async def _answer(
+    request: Request, context: Context, url: str, title: str, properties: Mapping[str, Schema]
+) -> Response:
     context.watch.lap("db")
     described = document(url, title, properties, closed=context.settings.validate_queryables)
-    return answer(documents.dump(described), SCHEMA, context.watch)
+    found = answer(documents.dump(described), SCHEMA, context.watch)
+    return await html.either(request, context, found, f"{url.rpartition('/')[2].capitalize()} of {title}")

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
-from app.api.links import GEOJSON, JSON, Link, collection_links, item_links
+from app.api.links import JSON, Link, collection_links, item_links
 from app.api.middleware import without_encoding
 from app.catalog import CollectionPage, ItemPage, StoredCollection, StoredItem
 from app.stac import document as documents
@@ -13,11 +13,10 @@ from app.stac.fields import Fields
 from app.stopwatch import Stopwatch
 
 
-def page_answer(body: bytes, watch: Stopwatch) -> Response:
-    """A page of items, of which there are other forms at the same URL."""
-    page = answer(body, GEOJSON, watch)
-    page.raw_headers.append((b"vary", b"Accept"))
-    return page
+def varied(response: Response) -> Response:
+    """Says that there are other forms at the same URL."""
+    response.raw_headers.append((b"vary", b"Accept"))
+    return response
 
 
 def answer(body: bytes, media_type: str, watch: Stopwatch, etag: str | None = None) -> Response:
@@ -40,9 +39,10 @@ def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatc
         if tag == "*" or without_encoding(tag) == etag:
             watch.lap("shape")
             # The tag of the variant the client has, which is the one it would be sent again.
-            headers = {"ETag": etag if tag == "*" else tag, "Vary": "Accept-Encoding", "Server-Timing": watch.header()}
+            same = etag if tag == "*" else tag
+            headers = {"ETag": same, "Vary": "Accept, Accept-Encoding", "Server-Timing": watch.header()}
             return Response(status_code=304, headers=headers)
-    return answer(body, media_type, watch, etag)
+    return varied(answer(body, media_type, watch, etag))
 
 
 def entity_tag(content: bytes) -> str:

@@ -3,9 +3,10 @@
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.api import formats, signing
+from app.api import formats, html, signing
 from app.api.dependencies import ContextDep, PostedSearchDep, QuerySearchDep
-from app.api.links import GEOJSON, JSON, Link, link, page_links, post_page_links
+from app.api.links import GEOJSON, HTML, JSON, Link, alternate, link, page_links, post_page_links
+from app.api.negotiation import POSTED
 from app.api.openapi import ITEM_COLLECTION
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS
 from app.catalog import CollectionPage, ItemPage
@@ -17,7 +18,8 @@ router = APIRouter(tags=["Item Search"])
 
 @router.get("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_PARAMETERS)
 async def get_search(request: Request, context: ContextDep, search: QuerySearchDep) -> Response:
-    if form := formats.asked(request):
+    form = formats.asked(request)
+    if form in formats.STREAMS:
         return formats.streamed(form, context, search)
     context.watch.lap("parse")
     page = await context.catalog.search(search, context.watch)
@@ -27,13 +29,15 @@ async def get_search(request: Request, context: ContextDep, search: QuerySearchD
         link("self", f"{url}?{query}" if query else url, GEOJSON),
         link("root", context.base + "/", JSON),
         *page_links(url, query, GEOJSON, tokens(search, page)),
+        alternate(f"{url}?{query}" if query else url),
     ]
-    return await signing.page(request, context, page, links, search.fields)
+    found = await signing.page(request, context, page, links, search.fields)
+    return await html.items(request, context, found) if form == HTML else found
 
 
 @router.post("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_BODY)
 async def post_search(request: Request, context: ContextDep, posted: PostedSearchDep) -> Response:
-    if form := formats.asked(request):
+    if form := formats.asked(request, POSTED):
         return formats.streamed(form, context, posted.search)
     context.watch.lap("parse")
     page = await context.catalog.search(posted.search, context.watch)

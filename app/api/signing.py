@@ -6,8 +6,8 @@ from fastapi import Request, Response
 
 from app.api.dependencies import Context
 from app.api.links import GEOJSON, Link
-from app.api.responses import answer, item_body, item_collection, page_answer
-from app.catalog import ItemPage, StoredItem
+from app.api.responses import answer, item_collection, varied
+from app.catalog import ItemPage
 from app.errors import InvalidRequest
 from app.stac import document as documents
 from app.stac.fields import Fields
@@ -29,21 +29,21 @@ async def page(
     """A page of items, signed where that is asked for. Raises Unavailable."""
     body = item_collection(context.base, found, links, fields)
     if not asked(request):
-        return page_answer(body, context.watch)
+        return varied(answer(body, GEOJSON, context.watch))
     document = documents.parse(body)
     for position, feature in enumerate(document["features"]):
         document["features"][position] = await context.signers.item(feature)
         # A signature is work for this worker alone: others are answered between items.
         await asyncio.sleep(0)
     context.watch.lap("sign")
-    return unstored(page_answer(documents.dump(document), context.watch))
+    return unstored(varied(answer(documents.dump(document), GEOJSON, context.watch)))
 
 
-async def item(context: Context, found: StoredItem) -> Response:
+async def item(context: Context, body: bytes) -> Response:
     """Raises Unavailable."""
-    document = await context.signers.item(documents.parse(item_body(context.base, found)))
+    document = await context.signers.item(documents.parse(body))
     context.watch.lap("sign")
-    return unstored(answer(documents.dump(document), GEOJSON, context.watch))
+    return unstored(varied(answer(documents.dump(document), GEOJSON, context.watch)))
 
 
 def unstored(response: Response) -> Response:

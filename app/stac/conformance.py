@@ -39,6 +39,7 @@ CONFORMANCE: dict[str, str] = {
     "OGC API Features Sortables": "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/sortables",
     "OGC API Features Core": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "OGC API Features OpenAPI 3.0": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "OGC API Features HTML": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
     "OGC API Features GeoJSON": "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 }
 WRITES: dict[str, str] = {

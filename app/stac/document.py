@@ -68,7 +68,12 @@ def without_links(document: dict[str, Any], owned: Set[str]) -> dict[str, Any]:
 
 
 def _is_of(link: Any, relations: Set[str]) -> bool:
-    return isinstance(link, dict) and isinstance(link.get("rel"), str) and link["rel"] in relations
+    """Of these relations, or to the same document as a page of the API it came from, which is written `f=html`."""
+    if not isinstance(link, dict) or not isinstance(link.get("rel"), str):
+        return False
+    return link["rel"] in relations or (
+        link["rel"] == "alternate" and link.get("type") == "text/html" and str(link.get("href")).endswith("?f=html")
+    )
 
 
 def splice(text: bytes, links: bytes, more: bytes = b"") -> bytes:

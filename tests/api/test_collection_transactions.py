@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.stac import patch
 from app.stac.collection import OWNED_LINKS
 from app.stac.conformance import WRITES
+from app.stac.document import without_links
 from tests.api.assertions import JSON, assert_error
 from tests.api.writing import writing
 from tests.factories import Document, collection, item, load
@@ -35,7 +36,7 @@ async def stored(client: httpx.AsyncClient, path: str = COLLECTION) -> Document:
     response = await client.get(path)
     assert response.status_code == 200, response.text
     document: Document = response.json()
-    return document | {"links": [link for link in document["links"] if link["rel"] not in OWNED_LINKS]}
+    return without_links(document, OWNED_LINKS)
 
 
 async def test_a_posted_collection_is_there(writable: httpx.AsyncClient) -> None:

@@ -25,7 +25,7 @@ async def test_an_empty_catalogue_lists_nothing(client: httpx.AsyncClient) -> No
     assert page["collections"] == []
     assert page["numberReturned"] == page["numberMatched"] == 0
     described = {f"http://www.opengis.net/def/rel/ogc/1.0/{name}" for name in ("queryables", "sortables")}
-    assert {link["rel"] for link in page["links"]} == {"self", "root", "parent", *described}
+    assert {link["rel"] for link in page["links"]} == {"self", "root", "parent", "alternate", *described}
 
 
 async def test_the_list_has_the_collections_as_each_is_served(client: httpx.AsyncClient, loader: Loader) -> None:
@@ -44,6 +44,7 @@ async def test_links_of_a_collection(client: httpx.AsyncClient, loader: Loader) 
         "root": "http://stac.test/",
         "parent": "http://stac.test/",
         "items": "http://stac.test/collections/things/items",
+        "alternate": "http://stac.test/collections/things?f=html",
         "aggregate": "http://stac.test/collections/things/aggregate",
         "aggregations": "http://stac.test/collections/things/aggregations",
         "http://www.opengis.net/def/rel/ogc/1.0/queryables": "http://stac.test/collections/things/queryables",

@@ -231,12 +231,6 @@ async def test_server_timing_is_everywhere(filled: httpx.AsyncClient, path: str)
     assert "shape;dur=" in (await filled.get(path)).headers["server-timing"]
 
 
-async def test_html_is_for_the_documentation_alone(filled: httpx.AsyncClient) -> None:
-    for path in PATHS.keys() - {"/docs"}:
-        response = await filled.get(path, headers={"Accept": "text/html"})
-        assert "html" not in response.headers["content-type"]
-
-
 @pytest.mark.usefixtures("database")
 async def test_a_body_that_is_too_large_is_413(settings: Settings) -> None:
     async def parts() -> AsyncIterator[bytes]:

@@ -146,4 +146,5 @@ async def test_the_landing_page_says_who_it_is(client: httpx.AsyncClient) -> Non
 
 @pytest.mark.parametrize("path", ["/", "/conformance", "/api", "/docs"])
 async def test_these_pages_take_no_parameters(client: httpx.AsyncClient, path: str) -> None:
-    assert (await client.get(path, params={"f": "html"})).status_code == 400
+    assert (await client.get(path, params={"limit": "1"})).status_code == 400
+    assert (await client.get(path, params={"f": "parquet"})).status_code == 400

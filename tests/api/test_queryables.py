@@ -119,7 +119,7 @@ async def test_links(filled: httpx.AsyncClient, name: str) -> None:
 @pytest.mark.parametrize("name", ["queryables", "sortables"])
 async def test_faults(client: httpx.AsyncClient, name: str) -> None:
     assert_error(await client.get(f"/collections/nowhere/{name}"), 404)
-    assert_error(await client.get(f"/{name}?f=html"), 400, parameter="f")
+    assert_error(await client.get(f"/{name}?f=parquet"), 400, parameter="f")
 
 
 async def test_many_texts_are_no_choice(client: httpx.AsyncClient, loader: Loader) -> None:

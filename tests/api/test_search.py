@@ -66,6 +66,7 @@ async def test_a_search_for_nothing_finds_all_newest_first(searched: httpx.Async
     assert [(link["rel"], link["href"]) for link in page["links"]] == [
         ("self", "http://stac.test/search"),
         ("root", "http://stac.test/"),
+        *([("alternate", "http://stac.test/search?f=html")] if method == "GET" else []),
     ]
 
 

@@ -42,7 +42,7 @@ async def stored(client: httpx.AsyncClient, path: str = ITEM) -> Document:
     response = await client.get(path)
     assert response.status_code == 200, response.text
     document: Document = response.json()
-    return document | {"links": document["links"][:-4]}
+    return document | {"links": document["links"][:-5]}
 
 
 async def ids(client: httpx.AsyncClient) -> set[str]:

@@ -14,6 +14,7 @@ from stac_pydantic.api import Collection, Item, ItemCollection
 
 from app.bulk.load import Loader
 from app.stac.collection import OWNED_LINKS as COLLECTION_LINKS
+from app.stac.document import without_links
 from app.stac.item import OWNED_LINKS as ITEM_LINKS
 from tests.api.assertions import valid
 from tests.factories import Document, load
@@ -26,10 +27,6 @@ COLLECTIONS = {"sentinel-2-l2a": 300, "landsat-c2-l2": 60, "naip": 300}
 
 def read(path: Path) -> list[Document]:
     return [orjson.loads(line) for line in path.read_bytes().splitlines()]
-
-
-def without_links(document: Document, owned: frozenset[str]) -> Document:
-    return document | {"links": [link for link in document["links"] if link["rel"] not in owned]}
 
 
 @pytest.fixture
