@@ -107,7 +107,12 @@ _markdown.validateLink = _may_link  # type: ignore[method-assign]
 def markdown(source: Any) -> Markup:
     """CommonMark as HTML below the headings of a page; HTML in it is text, and images are links."""
     tokens = _markdown.parse(text(source))
+    headings = [token for token in tokens if token.type == "heading_open"]
+    ranks = {tag: rank for rank, tag in enumerate(sorted({token.tag for token in headings}), start=2)}
+    level = 1
     for token in tokens:
+        if token.type == "heading_open":
+            level = min(ranks[token.tag], level + 1, 6)  # No level is left out, whatever the text does.
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1:]) + 2)}"
+            token.tag = f"h{level}"
     return Markup(_markdown.renderer.render(tokens, _markdown.options, {}))

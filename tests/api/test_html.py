@@ -186,7 +186,7 @@ async def test_descriptions_are_markdown_below_the_headings(filled: httpx.AsyncC
     page = parsed(await filled.get("/collections/things", headers=PAGE))
     assert [text(one) for one in page.iter("h1")] == ["Many things"]
     assert [text(one) for one in page.iter("em")] == ["all"]
-    assert "Big" in [text(one) for one in page.iter("h3")]
+    assert "Big" in [text(one) for one in page.iter("h2")]
 
 
 async def test_a_form_is_redirected_to_the_address_of_its_question(filled: httpx.AsyncClient) -> None:

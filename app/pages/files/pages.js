@@ -36,7 +36,7 @@ class Chart {
       this.pen.setAttribute("aria-pressed", "false");
       this.tools.prepend(this.pen);
     }
-    figure.append(this.tools);
+    this.svg.after(this.tools);
     figure.classList.add("live");
     this.listen();
   }
