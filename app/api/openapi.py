@@ -264,6 +264,10 @@ PATCH_BODY: dict[str, Any] = {
 }
 
 
+# The tags of what answers with files, which have one form each.
+_OF_FILES = ("Mosaics", "Cubes", "Pictures")
+
+
 @lru_cache(maxsize=64)
 def document(app: FastAPI, base: str) -> bytes:
     """The OpenAPI 3.0 document, as the media type it is served under says."""
@@ -282,7 +286,7 @@ def document(app: FastAPI, base: str) -> bytes:
                 _drop_parameter(operation, "sign")
             for response in operation["responses"].values():
                 _name_media_type(response)
-            if method == "get":
+            if method == "get" and operation["tags"][0] not in _OF_FILES:
                 _add_page(operation)
     return orjson.dumps(_as_30(described))
 

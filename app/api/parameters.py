@@ -130,7 +130,7 @@ def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, 
 
 
 # Of all that has no streams.
-FORM = _parameter(
+FORM = parameter(
     "f", {"type": "string", "enum": ["json", "html"]}, "The form of the answer, instead of Accept: JSON, or a page."
 )
 _SORT_OBJECTS = {
