@@ -14,7 +14,7 @@ from asyncpg import Record
 
 from app import sql
 from app.counting import Counter
-from app.database.pool import Database
+from app.database.pool import Database, Reads
 from app.errors import InvalidRequest, NotFound, TimedOut
 from app.indexing import KnownIndexes
 from app.settings import Settings
@@ -81,7 +81,10 @@ class Catalog:
     @classmethod
     @asynccontextmanager
     async def opened(cls, settings: Settings, url: str) -> AsyncIterator["Catalog"]:
-        async with Database.opened(url, settings.pool_size, settings.query_timeout) as database:
+        reads = Reads(settings.read_database_urls, settings.read_lag) if settings.read_database_urls else None
+        async with Database.opened(
+            url, settings.pool_size, settings.query_timeout, reads, settings.prepared_statements
+        ) as database:
             catalog = cls(
                 database,
                 settings.default_limit,
@@ -91,6 +94,10 @@ class Catalog:
             )
             async with catalog.indexes.followed(database):
                 yield catalog
+
+    def since(self, position: int) -> "Catalog":
+        """The same catalogue, no older than `position`, which `Database.position` has told."""
+        return replace(self, database=self.database.since(position))
 
     async def search(self, search: Search, watch: Stopwatch, within: str | None = None) -> ItemPage:
         """One page, newest item first. `within` is the collection whose queryables the search may name."""
@@ -112,7 +119,7 @@ class Catalog:
         query = sql.items.page(search, limit + 1, known)
         watch.lap("sql")
         try:
-            rows = await self.database.fetch(query)
+            rows = await self.database.read(query)
         except TimedOut as error:
             raise TimedOut(error.description + sql.indexed.advice(search, known)) from None
         watch.lap("db")
@@ -137,12 +144,12 @@ class Catalog:
         if not kinds:
             return []
         if kinds <= {"earliest", "latest"}:
-            (bounds,) = await self.database.fetch(sql.aggregations.extremes(asked.search))
+            (bounds,) = await self.database.read(sql.aggregations.extremes(asked.search))
             watch.lap("db")
             return buckets.aggregated(asked, 0, (bounds["earliest"], bounds["latest"]), ())
         query = sql.aggregations.counted(asked, buckets.BUCKETS_AT_MOST, buckets.PLACES_AT_MOST + 1)
         watch.lap("sql")
-        rows = await self.database.fetch(query)
+        rows = await self.database.read(query)
         watch.lap("db")
         # Half a million places take a second: not on the loop that answers everybody else.
         return await asyncio.to_thread(_aggregated, asked, rows)
@@ -154,7 +161,7 @@ class Catalog:
 
     async def item(self, collection: str, item_id: str) -> StoredItem:
         """Raises NotFound."""
-        row = await self.database.fetch_one(sql.items.one(collection, item_id))
+        row = await self.database.read_one(sql.items.one(collection, item_id))
         if row is None:
             raise no_item(collection, item_id)
         (content,) = await self.database.decoded([row])
@@ -162,7 +169,7 @@ class Catalog:
 
     async def collection(self, collection: str) -> StoredCollection:
         """Raises NotFound."""
-        row = await self.database.fetch_one(sql.collections.one(collection))
+        row = await self.database.read_one(sql.collections.one(collection))
         if row is None:
             raise no_collection(collection)
         return stored_collection(row)
@@ -172,7 +179,7 @@ class Catalog:
         limit = self._limit(search.limit or 100)
         query = sql.collections.page(search, limit + 1)
         watch.lap("sql")
-        rows = await self.database.fetch(query)
+        rows = await self.database.read(query)
         watch.lap("db")
         kept = _in_order(rows[:limit], search.seek)
         after, before = _neighbours(search.seek, kept, more=len(rows) > limit)
@@ -181,18 +188,18 @@ class Catalog:
         return CollectionPage([stored_collection(row) for row in kept], after, before, matched)
 
     async def _demand(self, collection: str) -> None:
-        if await self.database.fetch_one(sql.collections.exists(collection)) is None:
+        if await self.database.read_one(sql.collections.exists(collection)) is None:
             raise no_collection(collection)
 
     async def statistics(self) -> dict[str, Statistic]:
         """What the properties of all items hold, by name: the union of the collections."""
-        rows = await self.database.fetch(sql.queryables.of_all())
+        rows = await self.database.read(sql.queryables.of_all())
         return {row["name"]: _statistic(row) for row in rows}
 
     async def statistics_of(self, collection: str) -> dict[str, Statistic]:
         """What the properties of a collection's items hold, by name. Raises NotFound."""
-        rows = await self.database.fetch(sql.queryables.of_collection(collection))
-        if not rows and await self.database.fetch_one(sql.collections.exists(collection)) is None:
+        rows = await self.database.read(sql.queryables.of_collection(collection))
+        if not rows and await self.database.read_one(sql.collections.exists(collection)) is None:
             raise no_collection(collection)
         return {row["name"]: _statistic(row) for row in rows}
 
@@ -202,11 +209,11 @@ class Catalog:
         for parameter, names in (("filter", naming.of_filter(search)), ("sortby", ordered)):
             if not names:
                 continue
-            rows = await self.database.fetch(sql.queryables.unknown(names, collection))
+            rows = await self.database.read(sql.queryables.unknown(names, collection))
             if rows:
                 known = await (self.statistics() if collection is None else self.statistics_of(collection))
                 raise naming.unknown(parameter, rows[0]["name"], known)
-        rows = await self.database.fetch(sql.queryables.unordered(ordered, collection)) if ordered else []
+        rows = await self.database.read(sql.queryables.unordered(ordered, collection)) if ordered else []
         if rows:
             raise InvalidRequest(f"sortby: {rows[0]['name']!r} has arrays or objects, which have no order", "sortby")
 

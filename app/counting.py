@@ -68,7 +68,7 @@ class Counter:
 
     async def _count(self, database: Database, search: Search) -> int | None:
         try:
-            (row,) = await database.fetch(sql.conditions.count(search, self.limit + 1))
+            (row,) = await database.read(sql.conditions.count(search, self.limit + 1))
         except UpesiError:
             return None  # The page says what is wrong, if it is wrong there too.
         found: int = row["found"]

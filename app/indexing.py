@@ -74,7 +74,7 @@ async def listed(database: Database) -> list[PropertyIndex]:
             row["bytes"] or 0,
             row["created"],
         )
-        for row in await database.fetch(indexing.listed())
+        for row in await database.read(indexing.listed())
     ]
 
 

@@ -18,6 +18,7 @@ from app.api import (
     collections,
     docs,
     errors,
+    freshness,
     functions,
     html,
     items,
@@ -89,7 +90,7 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "OPTIONS", "POST", *(_CHANGES if settings.writes != "off" else ())],
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Location", "Preference-Applied", "Server-Timing"],
+        expose_headers=["ETag", "Link", "Location", "Preference-Applied", "Server-Timing", freshness.HEADER],
     )
 
 

@@ -1,6 +1,7 @@
 """The settings: one frozen object, read once from `UPESI_*` variables and then passed, never a global."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,6 +33,16 @@ def _parts(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _urls(text: object) -> object:
+    """A comma between the hosts of one URL is no end of it."""
+    if not isinstance(text, str):
+        return text
+    urls = re.split(r",\s*(?=\w+://)", text) if text else []
+    if not all(re.match("postgres(ql)?://", url) for url in urls):
+        raise ValueError("each is a URL that begins with postgresql://")
+    return urls
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="UPESI_", frozen=True, extra="ignore")
 
@@ -39,6 +50,20 @@ class Settings(BaseSettings):
         str | None,
         Field(description="A PostGIS database; without it the embedded cluster is used", pattern="^postgres(ql)?://"),
     ] = None
+    read_database_urls: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_urls),
+        Field(description="Streaming replicas that answer reads, separated by commas; writes go to the primary"),
+    ] = ()
+    read_lag: Annotated[
+        PositiveFloat,
+        Field(description="Seconds a replica may be behind the primary; one further behind is not read from"),
+    ] = 10.0
+    prepared_statements: Annotated[
+        bool,
+        Field(description="Whether statements are prepared; `false` behind a pooler that knows them not"),
+    ] = True
     data_dir: Annotated[Path, Field(description="Folder of the embedded cluster and of the demo's files")] = Field(
         default_factory=default_data_dir
     )

@@ -2,12 +2,12 @@
 
 import asyncio
 
-import asyncpg
 from alembic import context
 from sqlalchemy import Column, Connection, Index, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.database.connections import SERVER_SETTINGS, connect
 from app.database.tables import metadata
 from app.settings import Settings
 
@@ -33,6 +33,15 @@ def _migrate(connection: Connection) -> None:
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         context.run_migrations()
+        _set_defaults(connection)
+
+
+def _set_defaults(connection: Connection) -> None:
+    """What the service asks each connection for, for this role in this database: a pooler takes no settings."""
+    for name, value in SERVER_SETTINGS.items():
+        statement = "SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %I SET %I = %L', current_database(), {})"
+        given = text(statement.format("CAST(:name AS text), CAST(:value AS text)"))
+        connection.execute(text(connection.scalar(given, {"name": name, "value": value}) or ""))
 
 
 async def _run() -> None:
@@ -41,7 +50,7 @@ async def _run() -> None:
         raise SystemExit("set UPESI_DATABASE_URL, or run `upesi migrate` for the embedded cluster")
     # asyncpg reads the URL itself: of what it may say SQLAlchemy knows a part.
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda *_, **__: asyncpg.connect(url), poolclass=NullPool
+        "postgresql+asyncpg://", async_creator=lambda *_, **__: connect(url), poolclass=NullPool
     )
     async with engine.begin() as connection:
         await connection.run_sync(_migrate)

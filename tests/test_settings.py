@@ -32,6 +32,8 @@ def default(value: Any) -> str:
             return "not set"
         case bool():
             return f"`{str(value).lower()}`"
+        case ():
+            return "not set"
         case tuple():
             return f"`{','.join(value)}`"
     return f"`{value}`"
@@ -52,6 +54,11 @@ def test_each_setting_is_described(name: str) -> None:
 GIVEN = [
     ("database_url", "postgresql://u@h/d", "postgresql://u@h/d"),
     ("database_url", "postgres://u@h/d", "postgres://u@h/d"),
+    ("read_database_urls", "", ()),
+    ("read_database_urls", "postgresql://u@a,b/d", ("postgresql://u@a,b/d",)),
+    ("read_database_urls", "postgresql://u@a/d, postgres://u@b,c/d", ("postgresql://u@a/d", "postgres://u@b,c/d")),
+    ("read_lag", "0.5", 0.5),
+    ("prepared_statements", "false", False),
     ("data_dir", "/data", Path("/data")),
     ("pool_size", "3", 3),
     ("query_timeout", "0.5", 0.5),
@@ -104,6 +111,10 @@ def test_the_table_above_has_each_setting() -> None:
     [
         ("database_url", "mysql://u@h/d"),
         ("database_url", "u@h/d"),
+        ("read_database_urls", "replica"),
+        ("read_database_urls", "postgresql://u@a/d,mysql://u@b/d"),
+        ("read_lag", "0"),
+        ("prepared_statements", "perhaps"),
         ("pool_size", "0"),
         ("pool_size", "many"),
         ("query_timeout", "-1"),

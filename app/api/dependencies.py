@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 
-from app.api import negotiation
+from app.api import freshness, negotiation
 from app.api.links import GEOJSON, JSON, base_url
 from app.api.middleware import without_encoding
 from app.assets.signing import Signers
@@ -64,7 +64,7 @@ async def context_of(request: Request) -> Context:
         base = settings.public_url.rstrip("/")
     else:
         base = base_url(request.scope["scheme"], request.headers, settings.root_path, settings.trust_proxy)
-    return Context(state.catalog, settings, base, watch, state.signers)
+    return Context(freshness.catalog(request), settings, base, watch, state.signers)
 
 
 async def _context_of_plain(request: Request) -> Context:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 
 from app.api import openapi, paths
 from app.api.dependencies import CascadeDep, Change, CollectionDeletionDep, DeletionDep, DocumentDep, PatchDep
+from app.api.freshness import WritingRoute
 from app.api.links import GEOJSON, JSON, collection_url, item_url
 from app.api.responses import answer, collection_body, collection_list, entity_tag, item_body, json_answer
 from app.catalog import CollectionPage, StoredCollection, StoredItem
@@ -17,8 +18,8 @@ from app.stac import patch as patches
 from app.stac.patch import Patch
 from app.transactions import BatchReport
 
-items = APIRouter(tags=["Transaction"])
-collections = APIRouter(tags=["Collection Transaction"])
+items = APIRouter(tags=["Transaction"], route_class=WritingRoute)
+collections = APIRouter(tags=["Collection Transaction"], route_class=WritingRoute)
 
 
 @items.post(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from app.database import schema
+from app.database.connections import connect
 from app.database.tables import metadata
 
 POSTGRESQL_FLOOR = (15,)
@@ -27,7 +28,7 @@ class Examination:
 async def examine(url: str) -> Examination:
     """Raises SetupError where the database cannot be reached."""
     revision = await schema.revision(url)
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await connect(url)
     try:
         return await _examine(connection, revision)
     finally:

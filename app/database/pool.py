@@ -1,67 +1,29 @@
-"""The connection: a pool that runs fragments, and the border where the driver's errors become ours."""
+"""The database: fragments are run on the primary or a replica, and the driver's errors become ours."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import asyncpg
 from asyncpg import Record
 
+from app.database.connections import LOST, POSITION, Server
 from app.database.content import Decoder
 from app.database.fragment import Fragment, Parameter, sql
+from app.database.replicas import Replicas
 from app.errors import Dangling, TimedOut, Unavailable
 
-# The plans of our statements do not depend on their values (tests/sql/test_plans.py), and making a plan costs more than
-# running it: without this PostgreSQL plans each search anew.
-# A bitmap of all that an index finds that does not fit into work_mem makes PostgreSQL test each row of a page again:
-# 32 MB hold 400,000 pages, 12 times what the default does.
-_SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan", "jit": "off", "work_mem": "32MB"}
-# Statements that are longer are planned each time they run. asyncpg's 15 kB are less than that of some pages.
-_LONGEST_PREPARED = 64 * 1024
-
 Connection = asyncpg.pool.PoolConnectionProxy
+Answer = TypeVar("Answer")
 
 
-class _Connection(asyncpg.Connection):
-    def get_reset_query(self) -> str:
-        """Nothing: no session state is ever set, and resetting it would cost each request a second round trip."""
-        return ""
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The URLs of replicas, and how many seconds one may be behind at most."""
 
-
-async def _prepare(connection: asyncpg.Connection) -> None:
-    """EWKB goes in and out of `geometry` columns and parameters as it is, whichever schema PostGIS is in."""
-    schema = await connection.fetchval(
-        "SELECT n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = 'geometry'"
-    )
-    if schema:
-        await _whole(connection.execute("SELECT 'POINT EMPTY'::geometry"))
-    await connection.set_type_codec(
-        "geometry", schema=schema or "public", encoder=bytes, decoder=bytes, format="binary"
-    )
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_jsonb, decoder=bytes, format="binary")
-
-
-async def _whole(loading: Coroutine[Any, Any, object]) -> None:
-    """Wait for it to the end, also when the caller has been cancelled, and only then say so.
-
-    PostgreSQL loads PostGIS at a connection's first geometry. A query that is cancelled in the midst of that corrupts
-    the memory of its server process, which takes all others down with it: one cancel in 200 with PostGIS 3.3.2.
-    """
-    task, cancelled = asyncio.ensure_future(loading), None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:  # more than once where anyio cancels
-            cancelled = error
-    if cancelled:
-        raise cancelled
-    await task
-
-
-def _jsonb(text: bytes) -> bytes:
-    return b"\x01" + text  # the version of the binary form
+    urls: Sequence[str]
+    lag: float
 
 
 @contextmanager
@@ -72,90 +34,131 @@ def _translated() -> Iterator[None]:
         raise TimedOut("the query took longer than this service allows: narrow it down") from None
     except asyncpg.ForeignKeyViolationError as error:
         raise Dangling("the collection was deleted in the meantime") from error
-    except asyncpg.DeadlockDetectedError as error:
+    except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
         raise Unavailable("another change stood in the way of this one: ask again") from error
+    except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
+        raise Unavailable("the database has no room now") from error
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise Unavailable("the database takes no changes now") from error
-    except (
-        OSError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
-        asyncpg.TooManyConnectionsError,
-        asyncpg.InterfaceError,
-    ) as error:
+    except LOST as error:
         raise Unavailable("the database cannot be reached") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A pool of connections. Made by `opened`."""
+    """A primary, and replicas for reads where there are such. Made by `opened`.
 
-    pool: asyncpg.Pool
+    What changes something, and what a change is made of, is asked with `fetch`, `fetch_one`, `execute` and
+    `transaction`, and comes from the primary; an answer that is a moment old will do for `read` and `read_one`.
+    """
+
+    primary: Server
     _decoders: dict[int | None, Decoder]
+    replicas: Replicas | None = None
+    # The place in the primary's log that answers must not be older than.
+    _seen: int = 0
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, url: str, size: int, query_timeout: float | None) -> AsyncIterator["Database"]:
-        """`size` connections at most, opened when they are needed. A query ends after `query_timeout` seconds,
-        or when it is done.
+    async def opened(
+        cls,
+        url: str,
+        size: int,
+        query_timeout: float | None,
+        reads: Reads | None = None,
+        prepares: bool = True,
+    ) -> AsyncIterator["Database"]:
+        """`size` connections at most to each server, opened when they are needed. A query ends after `query_timeout`
+        seconds, or when it is done. `prepares` is false behind a pooler that knows no prepared statements.
 
-        Raises Unavailable.
+        Raises Unavailable, unless there are replicas.
         """
-        pool = asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=size,
-            command_timeout=query_timeout,
-            server_settings=_SERVER_SETTINGS,
-            max_cacheable_statement_size=_LONGEST_PREPARED,
-            connection_class=_Connection,
-            init=_prepare,
-        )
-        with _translated():
-            try:
-                await pool
-            except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-                raise Unavailable(f"the database does not let us in: {error}") from None
+        primary = Server(url, size, query_timeout, prepares)
+        async with AsyncExitStack() as stack:
+            with _translated():
+                try:
+                    await primary.open(1 if reads is None else 0)
+                except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+                    raise Unavailable(f"the database does not let us in: {error}") from None
+            stack.push_async_callback(primary.close)
+            if reads is None:
+                yield cls(primary, {None: Decoder()})
+                return
+            servers = [Server(each, size, query_timeout, prepares) for each in reads.urls]
+            replicas = await stack.enter_async_context(Replicas.watched(primary, servers, reads.lag))
+            yield cls(primary, {None: Decoder()}, replicas)
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        return self.primary.pool
+
+    def since(self, position: int) -> "Database":
+        """The same, with answers that know of all that had happened at `position`."""
+        return replace(self, _seen=position)
+
+    async def position(self) -> int:
+        """A place in the log behind all that has been committed."""
+        (row,) = await self.fetch(POSITION)
+        found: int = row["position"]
+        return found
+
+    async def read(self, query: Fragment) -> list[Record]:
+        """From a replica, where there is one that may answer. A connection that breaks is made again once."""
+        if self.replicas is not None:
+            with _translated():
+                rows = await self.replicas.fetch(query, self._seen)
+            if rows is not None:
+                return rows
         try:
-            yield cls(pool, {None: Decoder()})
-        finally:
-            await _close(pool)
+            return await self.fetch(query)
+        except Unavailable:
+            return await self.fetch(query)
+
+    async def read_one(self, query: Fragment) -> Record | None:
+        rows = await self.read(query)
+        return rows[0] if rows else None
 
     async def fetch(self, query: Fragment) -> list[Record]:
-        text, values = query.render()
-        with _translated():
-            return await self.pool.fetch(text, *values)
+        return await self._answered(self.primary.fetch(query))
 
     async def fetch_one(self, query: Fragment) -> Record | None:
-        text, values = query.render()
-        with _translated():
-            return await self.pool.fetchrow(text, *values)
+        return await self._answered(self.primary.fetch_one(query))
 
     async def execute(self, query: Fragment) -> None:
-        text, values = query.render()
-        with _translated():
-            await self.pool.execute(text, *values)
+        await self._answered(self.primary.execute(query))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:
         """All or nothing of what is done inside; the driver's errors are translated here too."""
         with _translated():
-            async with self.pool.acquire() as connection, connection.transaction():
-                yield Transaction(connection)
+            try:
+                async with self.pool.acquire() as connection, connection.transaction():
+                    yield Transaction(connection)
+            except asyncpg.ReadOnlySQLTransactionError:
+                await self.pool.expire_connections()
+                raise
+
+    async def _answered(self, asked: Awaitable[Answer]) -> Answer:
+        with _translated():
+            try:
+                return await asked
+            except asyncpg.ReadOnlySQLTransactionError:
+                # Another server has become the primary: connections that are made now find it.
+                await self.pool.expire_connections()
+                raise
 
     async def load_dictionaries(self, keys: set[int | None], transaction: "Transaction | None" = None) -> None:
         """Dictionaries never change, so each is read once in the life of a process.
 
         Who holds a connection passes its transaction: waiting for a second one, all who have one would wait for ever.
         """
-        missing = [key for key in keys if key not in self._decoders]
-        if missing:
-            rows = await (transaction or self).fetch(
-                sql("SELECT key, content FROM dictionaries WHERE key = ANY(", Parameter(missing, "int[]"), ")")
-            )
-            self._decoders.update((row["key"], Decoder(row["content"])) for row in rows)
+        for fetch in (transaction.fetch,) if transaction else (self.read, self.fetch):
+            missing = [key for key in keys if key not in self._decoders]
+            if missing:
+                # A replica may be behind the one that the rows are from.
+                wanted = Parameter(missing, "int[]")
+                rows = await fetch(sql("SELECT key, content FROM dictionaries WHERE key = ANY(", wanted, ")"))
+                self._decoders.update((row["key"], Decoder(row["content"])) for row in rows)
 
     async def decoded(
         self, rows: Sequence[Record | dict[str, Any]], transaction: "Transaction | None" = None
@@ -181,11 +184,3 @@ class Transaction:
     async def fetch(self, query: Fragment) -> list[Record]:
         text, values = query.render()
         return await self.connection.fetch(text, *values)
-
-
-async def _close(pool: asyncpg.Pool) -> None:
-    """Let running queries end, but not for ever."""
-    try:
-        await asyncio.wait_for(pool.close(), timeout=10)
-    except TimeoutError:
-        pool.terminate()

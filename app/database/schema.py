@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import asyncpg
 
+from app.database.connections import LOST, connect
 from app.errors import SetupError
 
 
@@ -33,8 +34,8 @@ def newest_revision() -> str:
 async def revision(url: str) -> str | None:
     """The revision the database is at; None where it has no schema of ours. Raises SetupError."""
     try:
-        connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        connection = await connect(url)
+    except (*LOST, ValueError, asyncpg.PostgresError) as error:
         raise SetupError(f"the database cannot be reached: {error}") from None
     try:
         found: str | None = await connection.fetchval("SELECT version_num FROM upesi_version")

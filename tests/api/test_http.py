@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 
-import asyncpg
 import httpx
 import orjson
 import pytest
@@ -13,6 +12,7 @@ from fastapi import FastAPI
 from app.api.middleware import without_encoding
 from app.bulk.load import Loader
 from app.catalog import Catalog
+from app.database.connections import Server
 from app.database.fragment import sql
 from app.database.pool import Database
 from app.settings import Settings
@@ -290,11 +290,12 @@ async def test_idle_connections_that_were_cut_are_not_noticed(client: httpx.Asyn
 @pytest.mark.parametrize("url", ["postgresql://upesi@/upesi?host=/nonexistent", "postgresql://upesi@127.0.0.1:1/upesi"])
 async def test_a_database_that_is_down_is_503(service: FastAPI, client: httpx.AsyncClient, url: str, path: str) -> None:
     living: Catalog = service.state.catalog
-    pool = await asyncpg.create_pool(url, min_size=0, max_size=1)
-    service.state.catalog = Catalog(Database(pool, {}), default_limit=10, max_limit=10)
+    server = Server(url, size=1, query_timeout=None)
+    await server.open(0)
+    service.state.catalog = Catalog(Database(server, {}), default_limit=10, max_limit=10)
     assert_error(await client.get(path), 503)
     assert (await client.get("/")).status_code == 200
-    await pool.close()
+    await server.close()
     service.state.catalog = living
     assert (await client.get("/collections")).status_code == 200
 
