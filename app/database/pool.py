@@ -40,6 +40,11 @@ def _translated() -> Iterator[None]:
         raise Unavailable("the database has no room now") from error
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise Unavailable("the database takes no changes now") from error
+    except (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError) as error:
+        raise Unavailable(
+            "a pooler before the database loses prepared statements: it has to keep them, or set"
+            " UPESI_PREPARED_STATEMENTS=false"
+        ) from error
     except LOST as error:
         raise Unavailable("the database cannot be reached") from error
 

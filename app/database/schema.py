@@ -34,11 +34,12 @@ def newest_revision() -> str:
 async def revision(url: str) -> str | None:
     """The revision the database is at; None where it has no schema of ours. Raises SetupError."""
     try:
-        connection = await connect(url)
+        connection = await connect(url, statement_cache_size=0)
     except (*LOST, ValueError, asyncpg.PostgresError) as error:
         raise SetupError(f"the database cannot be reached: {error}") from None
     try:
-        found: str | None = await connection.fetchval("SELECT version_num FROM upesi_version")
+        async with connection.transaction():  # for a pooler, which else might part the steps of the statement
+            found: str | None = await connection.fetchval("SELECT version_num FROM upesi_version")
     except asyncpg.UndefinedTableError:
         return None
     finally:
