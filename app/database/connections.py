@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -102,6 +102,20 @@ async def connect(url: str, **options: Any) -> asyncpg.Connection:
     raise last
 
 
+@asynccontextmanager
+async def in_transaction(connection: Connection) -> AsyncIterator[None]:
+    """What failed inside is what is told, also where the connection has broken meanwhile and cannot be rolled back."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    except BaseException:
+        with suppress(*LOST):
+            await transaction.rollback()
+        raise
+    await transaction.commit()
+
+
 class Server:
     """A pool of connections to the server of a URL. Errors are the driver's."""
 
@@ -147,7 +161,7 @@ class Server:
 
     def whole(self, connection: Connection) -> AbstractAsyncContextManager[Any]:
         """One server behind a pooler for both steps of a statement, which PgBouncer would else part."""
-        return nullcontext() if self._prepares else connection.transaction()
+        return nullcontext() if self._prepares else in_transaction(connection)
 
     async def fetch(self, query: Fragment, since: int = 0) -> list[Record]:
         """Raises Behind where the server has not come as far as `since`."""
@@ -163,7 +177,7 @@ class Server:
         text, values = query.render()
         if self._prepares:
             return await self.pool.fetchrow(text, *values)
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, in_transaction(connection):
             return await connection.fetchrow(text, *values)
 
     async def execute(self, query: Fragment) -> None:
@@ -171,7 +185,7 @@ class Server:
         if self._prepares or not values:
             await self.pool.execute(text, *values)
             return
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, in_transaction(connection):
             await connection.execute(text, *values)
 
     async def _dial(self, dsn: str | None = None, **options: Any) -> asyncpg.Connection:

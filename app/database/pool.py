@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import asyncpg
 from asyncpg import Record
 
-from app.database.connections import LOST, POSITION, Server
+from app.database.connections import LOST, POSITION, Server, in_transaction
 from app.database.content import Decoder
 from app.database.fragment import Fragment, Parameter, sql
 from app.database.replicas import Replicas
@@ -137,7 +137,7 @@ class Database:
         """All or nothing of what is done inside; the driver's errors are translated here too."""
         with _translated():
             try:
-                async with self.pool.acquire() as connection, connection.transaction():
+                async with self.pool.acquire() as connection, in_transaction(connection):
                     yield Transaction(connection)
             except asyncpg.ReadOnlySQLTransactionError:
                 await self.pool.expire_connections()

@@ -156,9 +156,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster(standbys: int = 2) -> Iterator[Cluster]:
+def cluster(standbys: int = 2, parent: Path | None = None) -> Iterator[Cluster]:
     # Not below pytest's own folder, which PostgreSQL's user cannot enter when the tests run as root.
-    folder = Path(tempfile.mkdtemp(prefix="upesi-cluster-"))
+    folder = Path(tempfile.mkdtemp(prefix="upesi-cluster-", dir=parent))
     folder.chmod(0o755)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")

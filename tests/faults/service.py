@@ -1,0 +1,58 @@
+"""`upesi serve` as processes, over a server of tests/faults/cluster.py."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.faults.cluster import Node
+
+UPESI = Path(sys.executable).with_name("upesi")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def workers(self) -> list[int]:
+        """Those that answer requests; Python's resource tracker is a child too."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        children = [int(pid) for pid in found.stdout.split()]
+        return [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@contextmanager
+def serving(node: Node, workers: int = 2) -> Iterator[Service]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "UPESI_DATABASE_URL": node.url, "UPESI_WRITES": "open"}
+    command = [str(UPESI), "serve", "--port", str(port), "--workers", str(workers)]
+    log = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=log, stderr=log)
+    service = Service(f"http://127.0.0.1:{port}", process)
+    try:
+        _wait(service)
+        yield service
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait(service: Service) -> None:
+    for _ in range(300):
+        assert service.process.poll() is None, "the service stopped by itself"
+        try:
+            if httpx.get(f"{service.url}/conformance").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the service does not answer")
