@@ -103,7 +103,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
 @app.command()
 def load(
     sources: Annotated[
-        list[str], typer.Argument(help="Files, folders and URLs to load, in this order; `-` is standard input.")
+        list[str],
+        typer.Argument(help="Files, folders, URLs, databases, loaded in this order; `-` is standard input."),
     ],
     mode: Annotated[
         Mode, typer.Option(help="With an id that exists: refuse the new one, or replace the old.")
@@ -124,7 +125,7 @@ def load(
         str | None, typer.Option(help="File that is told in JSON what became of the load; `-` is standard output.")
     ] = None,
 ) -> None:
-    """Load collections and items: NDJSON, JSON, ItemCollections, STAC GeoParquet, static catalogues, other STAC APIs.
+    """Load collections and items: NDJSON, JSON, ItemCollections, GeoParquet, static catalogues, STAC APIs, pgstac.
 
     Each document is checked first. A batch of up to 1,000 items is stored whole or not at all, so that with
     `--on-error stop` nothing of the batch with the fault is stored, and with `skip` all of it but the faults.

@@ -42,7 +42,7 @@ class Place:
     @classmethod
     def at_the_start(cls, source: Source, mode: Mode) -> "Place":
         if not source.is_stable():
-            return cls(source.location, mode)
+            return cls(source.name, mode)
         path = Path(source.location).absolute()
         with path.open("rb") as file:
             found = os.fstat(file.fileno())

@@ -57,8 +57,8 @@ async def run(database: Database, job: Job, told: Told, watcher: Watcher) -> Non
         try:
             for source, place in zip(job.sources, places, strict=True):
                 if not place.finished:
-                    found = source.entries(web, watcher.opened(source.location))
-                    await loader.load(_in_source(source.location, found) if len(places) > 1 else found, place)
+                    found = source.entries(web, watcher.opened(source.name))
+                    await loader.load(_in_source(source.name, found) if len(places) > 1 else found, place)
         except Stopped:
             told.outcome = "stopped"
         else:

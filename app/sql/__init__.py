@@ -9,6 +9,7 @@ from app.sql import (
     items,
     loading,
     loads,
+    pgstac,
     queryables,
     transactions,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "items",
     "loading",
     "loads",
+    "pgstac",
     "queryables",
     "transactions",
 ]

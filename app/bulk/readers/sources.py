@@ -1,4 +1,4 @@
-"""What a load is given, a file, a folder, a URL or standard input: the format is found from the content."""
+"""What a load is given, a file, a folder, a URL, a database or standard input: the format is found from the content."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, BinaryIO, Literal
 
-from app.bulk.readers import api, static
+from app.bulk.readers import api, pgstac, static
 from app.bulk.readers.entry import Entry
 from app.bulk.readers.json import entries, entries_of_lines, next_link, outline
 from app.bulk.readers.web import DOCUMENT_BYTES, Asked, Web, is_url
 from app.errors import InvalidDocument, SetupError
 from app.stac import document as documents
 
-Format = Literal["ndjson", "json", "geoparquet", "static", "api"]
+Format = Literal["ndjson", "json", "geoparquet", "static", "api", "pgstac"]
 # Opens a file of a source, and may show how far it is read.
 Opener = Callable[[Path], AbstractContextManager[BinaryIO]]
 
@@ -31,9 +31,16 @@ class Source:
     location: str
     format: Format | None = None
 
+    @property
+    def name(self) -> str:
+        """For people to read: a database without its password."""
+        return pgstac.name(self.location) if pgstac.is_database(self.location) else self.location
+
     def check(self) -> None:
         """Raises SetupError where there is nothing of that name."""
-        if self.location == "-" or is_url(self.location):
+        if pgstac.is_database(self.location) != (self.format == "pgstac") and self.format is not None:
+            raise SetupError(f"{self.format} cannot be read from {self.name!r}: postgresql://… is pgstac, and it alone")
+        if self.location == "-" or is_url(self.location) or pgstac.is_database(self.location):
             return
         path = Path(self.location)
         if not path.exists():
@@ -54,6 +61,8 @@ class Source:
         """Its documents, one at a time. What cannot be read is an entry with a fault."""
         if self.location == "-":
             return _of_stream(sys.stdin.buffer, self.format)
+        if pgstac.is_database(self.location):
+            return pgstac.entries(self.location)
         if is_url(self.location):
             return _of_url(self.location, self.format, web, opened)
         path = Path(self.location)
