@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo serve test lint types format lock bench
+.PHONY: help install dev demo serve test lint types format lock bench docs
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ format: dev  ## rewrite the code in the project's style
 
 lock:  ## bring uv.lock in line with pyproject.toml
 	.venv/bin/uv lock
+
+docs: dev  ## build the pages of docs/ into site/; a link that leads nowhere fails it
+	.venv/bin/mkdocs build --strict --quiet
 
 bench: dev  ## measure against the peers, some 15 minutes; BENCH='search --items 20000' for less
 	.venv/bin/python -m benchmarks $(BENCH)

@@ -1,12 +1,9 @@
 """Databases of pgstac as its own tools make and fill them, in versions that are in use."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import asyncpg
 import orjson
@@ -21,10 +18,10 @@ from app.errors import SetupError
 from app.stac.search import Search
 from app.stopwatch import Stopwatch
 from tests.factories import Document, box, collection, item, point
+from tests.pgstac import beside, execute, place_for_pgstac, pypgstac
 
 pytestmark = pytest.mark.anyio
 
-PYPGSTAC = Path(sys.executable).with_name("pypgstac")
 BAND: Document = {
     "type": "image/tiff",
     "roles": ["data"],
@@ -54,39 +51,10 @@ ITEMS = [
 ]
 
 
-async def execute(url: str, *statements: tuple[str, *tuple[str, ...]]) -> None:
-    """Each with its values."""
-    connection = await asyncpg.connect(url, server_settings={"search_path": "pgstac, public"})
-    try:
-        for statement, *values in statements:
-            await connection.execute(statement, *values)
-    finally:
-        await connection.close()
-
-
-def beside(url: str, name: str) -> str:
-    return urlsplit(url)._replace(path=f"/{name}").geturl()
-
-
-def pypgstac(url: str, *arguments: str | Path) -> None:
-    done = subprocess.run([PYPGSTAC, *arguments, "--dsn", url], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def place(database_url: str) -> Iterator[Callable[[str], str]]:
-    """Makes a database of a version of pgstac on the same server, in place of the one before, and tells its URL."""
-    name = f"upesi_pgstac_{os.getpid()}"
-    drop = (f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",)
-
-    def made(version: str) -> str:
-        asyncio.run(execute(database_url, drop, (f"CREATE DATABASE {name}",)))
-        url = beside(database_url, name)
-        pypgstac(url, "migrate", "--toversion", version)
-        return url
-
-    yield made
-    asyncio.run(execute(database_url, drop))
+    with place_for_pgstac(database_url) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=["0.8.6", "0.9.11", "0.10.0"])

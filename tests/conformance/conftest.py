@@ -1,57 +1,21 @@
 """A real server process, and a catalogue in which the boxes and geometries of the validator find items."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
 import pytest
 
 from app.bulk.load import Loader
 from tests.factories import Document, box, collection, item, load
+from tests.processes import running
 
 COLLECTIONS = ["elevation", "optical", "without-items"]
-SECONDS_TO_START = 60.0
 
 
 @pytest.fixture(scope="session")
 def server(database_url: str) -> Iterator[str]:
     """The URL of the service, as a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", port]
-    environment = {**os.environ, "UPESI_DATABASE_URL": database_url, "UPESI_WRITES": "open"}
-    process = subprocess.Popen(
-        [*command, "--log-level", "warning"], env=environment, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait(url, process)
+    with running(database_url, UPESI_WRITES="open") as url:
         yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(url + "/collections").status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(f"the server at {url} did not answer (exit status {process.poll()})")
 
 
 def optical(number: int) -> Document:
