@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo serve test lint types format lock bench docs
+.PHONY: help install dev demo serve test lint types format lock bench docs browser
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' Makefile
@@ -10,8 +10,11 @@ install:  ## make .venv/bin/upesi, and install PostgreSQL with PostGIS where it 
 dev:  ## the same, with the tools that the targets below need
 	@scripts/install --dev
 
-demo: install  ## serve a catalogue with items in it
-	.venv/bin/upesi demo
+demo: install  ## serve a catalogue with items in it, with STAC Browser at /browser where `make browser` made it
+	$(if $(wildcard .browser/dist/index.html),UPESI_BROWSER_DIR=.browser/dist) .venv/bin/upesi demo
+
+browser:  ## build STAC Browser into .browser/dist, which UPESI_BROWSER_DIR serves; needs Node.js with npm
+	@scripts/browser
 
 serve: install  ## serve the catalogue of the data directory, or of UPESI_DATABASE_URL
 	.venv/bin/upesi serve

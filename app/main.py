@@ -14,6 +14,7 @@ from app import raster
 from app.api import (
     aggregations,
     assets,
+    browser,
     collection_members,
     collections,
     docs,
@@ -63,6 +64,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.writes != "off":
         app.router.routes.extend([*transactions.items.routes, *transactions.collections.routes])
     app.router.routes.append(docs.assets)
+    if settings.browser_dir is not None:
+        app.router.routes.extend([*browser.router.routes, browser.files(settings.browser_dir)])
     if settings.static_dir is not None:
         app.router.routes.append(Mount("/static", StaticFiles(directory=settings.static_dir)))
     errors.register(app)

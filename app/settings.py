@@ -136,6 +136,9 @@ class Settings(BaseSettings):
         Literal["own", "all"],
         Field(description="Whose images pages show: `own` of this host alone, `all` of any, which browsers then ask"),
     ] = "own"
+    browser_dir: Annotated[
+        Path | None, Field(description="Folder of STAC Browser as `make browser` builds it, served at `/browser`")
+    ] = None
     writes: Annotated[
         Literal["off", "open"],
         Field(description="Who may change the catalogue over HTTP: `off` is nobody, `open` is whoever reaches it"),

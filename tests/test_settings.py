@@ -86,6 +86,7 @@ GIVEN = [
     ("cors_origins", "https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     ("static_dir", "/files", Path("/files")),
     ("thumbnails", "all", "all"),
+    ("browser_dir", "/browser", Path("/browser")),
     ("writes", "open", "open"),
     ("require_if_match", "true", True),
     ("keep_timestamps", "true", True),

@@ -90,11 +90,14 @@ def _call(name: str, arguments: _Arguments) -> Node:
 
 
 def _and(_: str, arguments: _Arguments) -> Node:
-    return And(tuple(as_condition(_read(value)) for value in arguments))
+    """One alone is what STAC Browser sends of a single filter: the standard asks for two, and one means itself."""
+    conditions = tuple(as_condition(_read(value)) for value in arguments)
+    return And(conditions) if len(conditions) > 1 else conditions[0]
 
 
 def _or(_: str, arguments: _Arguments) -> Node:
-    return Or(tuple(as_condition(_read(value)) for value in arguments))
+    conditions = tuple(as_condition(_read(value)) for value in arguments)
+    return Or(conditions) if len(conditions) > 1 else conditions[0]
 
 
 def _not(_: str, arguments: _Arguments) -> Node:
@@ -198,8 +201,8 @@ _MANY = 1_000_000  # as many as a tree may have
 
 # Functions too, by the lower case of the name: how it is read, and how many arguments it has.
 _OPERATORS: Mapping[str, tuple[_Builder, int, int]] = {
-    "and": (_and, 2, _MANY),
-    "or": (_or, 2, _MANY),
+    "and": (_and, 1, _MANY),
+    "or": (_or, 1, _MANY),
     "not": (_not, 1, 1),
     "between": (_between, 2, 3),
     "in": (_in, 2, 2),

@@ -183,3 +183,9 @@ def test_bounds_as_an_array() -> None:
     assert from_json({"op": "between", "args": [name, [0, 5]]}) == from_json({"op": "between", "args": [name, 0, 5]})
     with pytest.raises(ValueError, match="two bounds"):
         from_json({"op": "between", "args": [name, 0]})
+
+
+@pytest.mark.parametrize("name", ["and", "or"])
+def test_one_condition_alone_means_itself(name: str) -> None:
+    """What STAC Browser sends of a single filter."""
+    assert from_json(op(name, op("=", A, 1))) == from_json(op("=", A, 1))

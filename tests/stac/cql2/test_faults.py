@@ -84,7 +84,7 @@ TREES: list[tuple[Any, str]] = [
     ({"op": "=", "args": {}}, "an array `args`"),
     ({"op": "="}, "an array `args`"),
     (op("=", A), "=: has 1 arguments instead of 2"),
-    (op("and", A), "and: has 1 arguments instead of 2 or more"),
+    (op("and"), "and: has 0 arguments instead of 1 or more"),
     (op("not", A, A), "not: has 2 arguments"),
     (op("or", A, op("xor", A, A)), "or: unknown operator or function 'xor'"),
     (op("in", A, 5), "second argument is not an array"),
