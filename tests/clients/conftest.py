@@ -33,7 +33,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def demo(database_url: str, files: Path) -> Iterator[Demo]:
     asyncio.run(_fill(database_url))
-    with running(database_url, UPESI_STATIC_DIR=str(files)) as url:
+    # A busy machine shall not leave a count out that a guide shows.
+    with running(database_url, UPESI_STATIC_DIR=str(files), UPESI_COUNT_WAIT="20") as url:
         yield Demo(url, database_url)
 
 
