@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from asyncpg import Record
@@ -19,12 +19,16 @@ from app.errors import InvalidRequest, NotFound, TimedOut
 from app.indexing import KnownIndexes
 from app.settings import Settings
 from app.stac import buckets, extent, naming
+from app.stac.access import EVERYTHING, Rights, Visible
 from app.stac.aggregation import Aggregate
 from app.stac.collection_search import CollectionSearch
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
 from app.stac.statistics import TEXTS_AT_MOST, Statistic, Type
 from app.stopwatch import Stopwatch
+from app.visibility import Privacy
+
+Asked = TypeVar("Asked", Search, CollectionSearch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,16 @@ class CollectionPage:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
+    """As one caller sees it: an operator unless `rights` say another."""
+
     database: Database
     default_limit: int
     max_limit: int
     indexes: KnownIndexes = field(default_factory=KnownIndexes)
     validate_queryables: bool = False
     counter: Counter = field(default_factory=Counter)
+    privacy: Privacy = field(default_factory=Privacy)
+    rights: Rights = EVERYTHING
 
     @classmethod
     @asynccontextmanager
@@ -92,15 +100,24 @@ class Catalog:
                 validate_queryables=settings.validate_queryables,
                 counter=Counter(settings.count_limit, settings.count_wait),
             )
-            async with catalog.indexes.followed(database):
+            async with catalog.indexes.followed(database), catalog.privacy.followed(database):
                 yield catalog
 
     def since(self, position: int) -> "Catalog":
         """The same catalogue, no older than `position`, which `Database.position` has told."""
         return replace(self, database=self.database.since(position))
 
+    def seen_by(self, rights: Rights) -> "Catalog":
+        return replace(self, rights=rights)
+
+    @property
+    def visible(self) -> Visible:
+        """Asked for with each question: what is private may change while a stream is read."""
+        return self.rights.visible if self.privacy.some else None
+
     async def search(self, search: Search, watch: Stopwatch, within: str | None = None) -> ItemPage:
         """One page, newest item first. `within` is the collection whose queryables the search may name."""
+        search = self._seen(search)
         if self.validate_queryables:
             await self._check_names(search, within)
         with self.counter.beside(self.database, search) as count:
@@ -135,11 +152,12 @@ class Catalog:
         page = await self.search(search, watch, collection)
         # A page with items on it proves the collection; only an empty one has to ask.
         if not page.items:
-            await self._demand(collection)
+            await self.demand(collection)
         return page
 
     async def aggregate(self, asked: Aggregate, watch: Stopwatch) -> list[dict[str, Any]]:
         """The aggregations, as they are served."""
+        asked = replace(asked, search=self._seen(asked.search))
         kinds = {aggregation.kind for aggregation in asked.aggregations}
         if not kinds:
             return []
@@ -156,12 +174,12 @@ class Catalog:
 
     async def aggregate_collection(self, collection: str, asked: Aggregate, watch: Stopwatch) -> list[dict[str, Any]]:
         """Raises NotFound for a collection that does not exist."""
-        await self._demand(collection)
+        await self.demand(collection)
         return await self.aggregate(asked, watch)
 
     async def item(self, collection: str, item_id: str) -> StoredItem:
         """Raises NotFound."""
-        row = await self.database.read_one(sql.items.one(collection, item_id))
+        row = await self.database.read_one(sql.items.one(collection, item_id, self.visible))
         if row is None:
             raise no_item(collection, item_id)
         (content,) = await self.database.decoded([row])
@@ -169,7 +187,7 @@ class Catalog:
 
     async def collection(self, collection: str) -> StoredCollection:
         """Raises NotFound."""
-        row = await self.database.read_one(sql.collections.one(collection))
+        row = await self.database.read_one(sql.collections.one(collection, self.visible))
         if row is None:
             raise no_collection(collection)
         return stored_collection(row)
@@ -177,7 +195,7 @@ class Catalog:
     async def collections(self, search: CollectionSearch, watch: Stopwatch) -> CollectionPage:
         """One page, in the order of the ids where no other is asked for."""
         limit = self._limit(search.limit or 100)
-        query = sql.collections.page(search, limit + 1)
+        query = sql.collections.page(self._seen(search), limit + 1)
         watch.lap("sql")
         rows = await self.database.read(query)
         watch.lap("db")
@@ -187,20 +205,21 @@ class Catalog:
         matched = rows[0]["matched"] if rows else nothing
         return CollectionPage([stored_collection(row) for row in kept], after, before, matched)
 
-    async def _demand(self, collection: str) -> None:
-        if await self.database.read_one(sql.collections.exists(collection)) is None:
+    async def demand(self, collection: str) -> None:
+        """Raises NotFound for a collection that does not exist, or not for who asks."""
+        if await self.database.read_one(sql.collections.exists(collection, self.visible)) is None:
             raise no_collection(collection)
 
     async def statistics(self) -> dict[str, Statistic]:
         """What the properties of all items hold, by name: the union of the collections."""
-        rows = await self.database.read(sql.queryables.of_all())
+        rows = await self.database.read(sql.queryables.of_all(self.visible))
         return {row["name"]: _statistic(row) for row in rows}
 
     async def statistics_of(self, collection: str) -> dict[str, Statistic]:
         """What the properties of a collection's items hold, by name. Raises NotFound."""
-        rows = await self.database.read(sql.queryables.of_collection(collection))
-        if not rows and await self.database.read_one(sql.collections.exists(collection)) is None:
-            raise no_collection(collection)
+        rows = await self.database.read(sql.queryables.of_collection(collection, self.visible))
+        if not rows:
+            await self.demand(collection)
         return {row["name"]: _statistic(row) for row in rows}
 
     async def _check_names(self, search: Search, collection: str | None) -> None:
@@ -209,13 +228,19 @@ class Catalog:
         for parameter, names in (("filter", naming.of_filter(search)), ("sortby", ordered)):
             if not names:
                 continue
-            rows = await self.database.read(sql.queryables.unknown(names, collection))
+            rows = await self.database.read(sql.queryables.unknown(names, collection, search.visible))
             if rows:
                 known = await (self.statistics() if collection is None else self.statistics_of(collection))
                 raise naming.unknown(parameter, rows[0]["name"], known)
-        rows = await self.database.read(sql.queryables.unordered(ordered, collection)) if ordered else []
+        rows = (
+            await self.database.read(sql.queryables.unordered(ordered, collection, search.visible)) if ordered else []
+        )
         if rows:
             raise InvalidRequest(f"sortby: {rows[0]['name']!r} has arrays or objects, which have no order", "sortby")
+
+    def _seen(self, search: Asked) -> Asked:
+        visible = self.visible
+        return search if visible is None else replace(search, visible=visible)
 
     def _limit(self, asked: int | None) -> int:
         return min(asked or self.default_limit, self.max_limit)

@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from app import client, console, indexing, pixels
+from app import admission, client, console, indexing, pixels
 from app import demo as demo_catalogue
 from app.bulk import compact as compaction
 from app.bulk.load import Loader, OnError
@@ -50,6 +50,8 @@ app = typer.Typer(
 )
 app.add_typer(client.commands)
 app.add_typer(pixels.commands)
+app.add_typer(admission.tokens, name="token")
+app.add_typer(admission.commands)
 _out, _err = console.out, console.err
 
 Answer = TypeVar("Answer")

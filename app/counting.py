@@ -9,6 +9,7 @@ from time import monotonic
 from app import sql
 from app.database.pool import Database
 from app.errors import UpesiError
+from app.stac.access import Visible
 from app.stac.search import Search
 
 # Nothing is wrong without a count, so what is remembered may be old.
@@ -16,6 +17,7 @@ _SECONDS_IN_VAIN = 300.0
 _REMEMBERED = 1000
 
 Count = asyncio.Task[int | None]
+_Asker = tuple[str, Visible]
 
 
 @dataclass(slots=True)
@@ -30,8 +32,8 @@ class Counter:
     limit: int = 0
     wait: float = 0.0
     _searches: int = 0
-    # Searches that went without, and until when that is remembered.
-    _in_vain: dict[str, float] = field(default_factory=dict)
+    # Searches that went without, each for those who see the same, and until when that is remembered.
+    _in_vain: dict[_Asker, float] = field(default_factory=dict)
     # The event loop has no hold on its tasks.
     _counts: set[Count] = field(default_factory=set)
 
@@ -55,11 +57,11 @@ class Counter:
         if found is None:
             if len(self._in_vain) >= _REMEMBERED:
                 del self._in_vain[next(iter(self._in_vain))]
-            self._in_vain[search.digest()] = monotonic() + _SECONDS_IN_VAIN
+            self._in_vain[_asker(search)] = monotonic() + _SECONDS_IN_VAIN
         return found
 
     def _begin(self, database: Database, search: Search) -> Count | None:
-        if self._in_vain and self._in_vain.get(search.digest(), 0.0) > monotonic():
+        if self._in_vain and self._in_vain.get(_asker(search), 0.0) > monotonic():
             return None
         count = asyncio.create_task(self._count(database, search))
         self._counts.add(count)
@@ -73,3 +75,8 @@ class Counter:
             return None  # The page says what is wrong, if it is wrong there too.
         found: int = row["found"]
         return found if found <= self.limit else None
+
+
+def _asker(search: Search) -> _Asker:
+    """Whether a search has a count must tell nobody what others see."""
+    return search.digest(), search.visible

@@ -3,7 +3,9 @@
 UpesiError
 ├── InvalidRequest      400  the request is wrong; `parameter` names the part at fault
 │   └── InvalidBody     400  a document is wrong; `faults` name all its places
+├── Unauthorized        401  who asks is not known, and has to be
 ├── Forbidden           403  what is asked for lies where the operator lets nobody go
+│   └── MissingRight    403  who asks is known, and has no right to that
 ├── NotFound            404  no such collection, item or page
 ├── Conflict            409  it exists already, or it is still needed
 │   └── Dangling        409  the collection was deleted in the meantime
@@ -13,7 +15,7 @@ UpesiError
 ├── InvalidMetadata     422  what is stored says something that cannot be; `parameter` is its place
 ├── PreconditionMissing 428  the service asks for If-Match
 ├── Unreadable          502  a file that an item refers to cannot be read
-├── Unavailable         503  the database cannot be reached, or refuses new work
+├── Unavailable         503  the database, or the issuer of tokens, cannot be reached, or refuses new work
 └── TimedOut            504  the query ran into the time limit
 
 InvalidDocument is a document that is refused, wherever it came from: a load tells its text, HTTP makes it an
@@ -66,9 +68,28 @@ class InvalidBody(InvalidRequest):
         self.faults = faults
 
 
+class Unauthorized(UpesiError):
+    """`invalid` is that a credential was sent which is none, or none any more."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "Unauthorized"
+
+    def __init__(self, description: str, invalid: bool = False) -> None:
+        super().__init__(description)
+        self.invalid = invalid
+
+
 class Forbidden(UpesiError):
     status = HTTPStatus.FORBIDDEN
     code = "Forbidden"
+
+
+class MissingRight(Forbidden):
+    """`scope` is the least that would be enough."""
+
+    def __init__(self, description: str, scope: str) -> None:
+        super().__init__(description)
+        self.scope = scope
 
 
 class NotFound(UpesiError):

@@ -11,6 +11,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from app import raster
+from app.access.callers import Callers
 from app.api import (
     aggregations,
     assets,
@@ -28,6 +29,7 @@ from app.api import (
     search,
     transactions,
 )
+from app.api.access import Caching, Guarded
 from app.api.middleware import Compression, Methods, Paths
 from app.assets.configuration import signers
 from app.catalog import Catalog
@@ -67,7 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.browser_dir is not None:
         app.router.routes.extend([*browser.router.routes, browser.files(settings.browser_dir)])
     if settings.static_dir is not None:
-        app.router.routes.append(Mount("/static", StaticFiles(directory=settings.static_dir)))
+        app.router.routes.append(Mount("/static", Guarded(StaticFiles(directory=settings.static_dir))))
     errors.register(app)
     _wrap(app, settings)
     return app
@@ -85,6 +87,7 @@ def _add_pixels(app: FastAPI, settings: Settings) -> None:
 
 def _wrap(app: FastAPI, settings: Settings) -> None:
     """From the inside out."""
+    app.add_middleware(Caching)
     app.add_middleware(Compression)
     app.add_middleware(Methods, routes=app.router.routes)
     app.add_middleware(Paths, root_path=settings.root_path)
@@ -103,8 +106,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if settings.database_url is None:
         raise SetupError("UPESI_DATABASE_URL is not set; `upesi serve` starts the embedded cluster where it is not")
     async with Catalog.opened(settings, settings.database_url) as catalog:
-        app.state.catalog = catalog
+        callers = Callers.of(settings, catalog.database)
+        app.state.callers, app.state.catalog = callers, catalog.seen_by(callers.anonymous)
         if settings.writes == "open":
             _log.warning("UPESI_WRITES=open: whoever reaches this service can change and delete what it serves")
+        if settings.writes != "off":
             app.state.transactions = Transactions.of(settings, catalog, Rules.of(settings))
         yield

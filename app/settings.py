@@ -19,6 +19,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+# What app.stac.access reads.
+_SCOPE = re.compile("stac:(read|write|create|update|delete)(:.+)?")
+
 
 def default_data_dir() -> Path:
     """Where the embedded cluster lives when nothing is said.
@@ -139,10 +142,44 @@ class Settings(BaseSettings):
     browser_dir: Annotated[
         Path | None, Field(description="Folder of STAC Browser as `make browser` builds it, served at `/browser`")
     ] = None
+    reads: Annotated[
+        Literal["open", "token"],
+        Field(description="Who may read public collections: whoever reaches the service, or who has a key or a token"),
+    ] = "open"
     writes: Annotated[
-        Literal["off", "open"],
-        Field(description="Who may change the catalogue over HTTP: `off` is nobody, `open` is whoever reaches it"),
+        Literal["off", "open", "token"],
+        Field(
+            description="Who may change the catalogue over HTTP: nobody, whoever reaches it, or who has a key or a "
+            "token with the right"
+        ),
     ] = "off"
+    oidc_issuer: Annotated[
+        str | None,
+        Field(description="The `iss` of the JSON Web Tokens that are taken, a URL", pattern="^https?://[^/@]+(/.*)?$"),
+    ] = None
+    oidc_audience: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_parts),
+        Field(description="The `aud` of tokens for this service, separated by commas", validate_default=True),
+    ] = ()
+    oidc_jwks_url: Annotated[
+        str | None,
+        Field(
+            description="Where the issuer's keys are; without it its OpenID discovery document says so",
+            pattern="^https?://",
+        ),
+    ] = None
+    oidc_scope_claims: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_parts),
+        Field(description="The claims of a token that hold scopes, or the steps to one such as `realm_access.roles`"),
+    ] = ("scope", "scp")
+    oidc_scopes: Annotated[
+        dict[str, str],
+        Field(description="What the issuer's own scopes and roles stand for, as a JSON object: its name, our scopes"),
+    ] = {}
     require_if_match: Annotated[
         bool, Field(description="Whether PUT, PATCH and DELETE without `If-Match` are answered with 428")
     ] = False
@@ -176,6 +213,22 @@ class Settings(BaseSettings):
             if not prefix.endswith("/") or "://" not in prefix:
                 raise ValueError(f"{prefix!r} is no prefix such as s3://bucket/ or https://host/")
         return rules
+
+    @field_validator("oidc_audience")
+    @classmethod
+    def _is_said_with_an_issuer(cls, audience: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """An issuer has tokens for many services, each of which could use those that it is sent."""
+        if info.data.get("oidc_issuer") is not None and not audience:
+            raise ValueError("UPESI_OIDC_ISSUER needs the audience of the tokens that are for this service")
+        return audience
+
+    @field_validator("oidc_scopes")
+    @classmethod
+    def _mean_something(cls, meanings: dict[str, str]) -> dict[str, str]:
+        for scope in (scope for scopes in meanings.values() for scope in scopes.split()):
+            if not _SCOPE.fullmatch(scope):
+                raise ValueError(f"{scope!r} is no scope such as stac:read or stac:write:COLLECTION")
+        return meanings
 
     @field_validator("schema_dir")
     @classmethod

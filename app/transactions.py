@@ -7,7 +7,7 @@ what is stored of them passes the checks of `app.stac.item` and `app.stac.collec
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,12 +16,13 @@ from asyncpg import Record
 from app import sql
 from app.catalog import Catalog, StoredCollection, StoredItem, no_collection, no_item, stored_collection
 from app.database.pool import Transaction
-from app.errors import Conflict, Fault, InvalidBody, InvalidDocument, PreconditionFailed
+from app.errors import Conflict, Fault, InvalidBody, InvalidDocument, MissingRight, PreconditionFailed
 from app.settings import Settings
 from app.sql.loading import Mode
 from app.stac import collection as collections
 from app.stac import document as documents
 from app.stac import item as items
+from app.stac.access import EVERYTHING, Action, Rights, scope_of
 from app.stac.batch import BulkItems, members_of
 from app.stac.collection import CheckedCollection, check_collection
 from app.stac.item import CheckedItem, check_item
@@ -56,10 +57,15 @@ class Transactions:
     writer: Writer
     rules: Rules
     keeps_timestamps: bool
+    rights: Rights = EVERYTHING
 
     @classmethod
     def of(cls, settings: Settings, catalog: Catalog, rules: Rules) -> "Transactions":
         return cls(catalog, Writer(catalog.database), rules, settings.keep_timestamps)
+
+    def by(self, rights: Rights) -> "Transactions":
+        """As one caller may change it, where it is a document that says what is changed."""
+        return replace(self, rights=rights)
 
     async def create_items(self, collection: str, text: bytes) -> StoredItem | BatchReport:
         """An Item, or all the items of an ItemCollection or none.
@@ -79,9 +85,12 @@ class Transactions:
     async def write_bulk(self, collection: str, text: bytes) -> BatchReport:
         """`{"items": {id: item}, "method": "insert" or "upsert"}`: all of the items or none, as the method says.
 
-        Raises NotFound for the collection, Conflict that names the items that are there already, InvalidBody.
+        Raises NotFound for the collection, Conflict that names the items that are there already, InvalidBody, and
+        MissingRight where some may be replaced.
         """
         bulk, found = await _aside(text, lambda: self._read_bulk(collection, text))
+        if bulk.method == "upsert":
+            self._demand("update", collection)
         return await self._write(collection, found, bulk.method)
 
     async def replace_item(self, collection: str, item_id: str, text: bytes, tags: Tags) -> StoredItem:
@@ -107,11 +116,13 @@ class Transactions:
             await transaction.execute(sql.transactions.delete_item(collection, item_id))
 
     async def create_collections(self, text: bytes) -> StoredCollection | list[StoredCollection]:
-        """A Collection, or all those of `{"collections": […]}` or none. Raises Conflict, InvalidBody."""
+        """A Collection, or all those of `{"collections": […]}` or none. Raises MissingRight, Conflict, InvalidBody."""
         document = _parsed(text)
         members = members_of(document, "collections")
         found = {"": document} if members is None else members
         checked = await _aside(text, lambda: self._checked_collections(found))
+        for collection in checked:
+            self._demand("create", collection.id)
         async with self.catalog.database.transaction() as transaction:
             # In one order everywhere, so that two of them do not wait for each other.
             for collection in sorted(checked, key=lambda collection: collection.id):
@@ -142,6 +153,13 @@ class Transactions:
                     "cascade",
                 )
             await transaction.execute(sql.transactions.delete_collection(collection))
+
+    def _demand(self, action: Action, collection: str) -> None:
+        """Raises MissingRight. Whether there is such a collection makes no difference."""
+        if not self.rights.may(action, collection):
+            raise MissingRight(
+                f"there is no right to {action} in collection {collection!r}", scope_of(action, collection)
+            )
 
     async def _write(self, collection: str, found: Sequence[CheckedItem], mode: Mode) -> BatchReport:
         async with self.catalog.database.transaction() as transaction:

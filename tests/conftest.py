@@ -51,7 +51,7 @@ def settings(database_url: str) -> Settings:
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Without a collection in it."""
     async with Database.opened(database_url, size=4, query_timeout=60) as opened:
-        await opened.execute(sql("TRUNCATE collections CASCADE"))
+        await opened.execute(sql("TRUNCATE collections, api_keys CASCADE"))
         yield opened
 
 

@@ -87,7 +87,14 @@ GIVEN = [
     ("static_dir", "/files", Path("/files")),
     ("thumbnails", "all", "all"),
     ("browser_dir", "/browser", Path("/browser")),
+    ("reads", "token", "token"),
     ("writes", "open", "open"),
+    ("writes", "token", "token"),
+    ("oidc_issuer", "https://id.example/realms/a", "https://id.example/realms/a"),
+    ("oidc_audience", "https://stac.example, other", ("https://stac.example", "other")),
+    ("oidc_jwks_url", "https://id.example/keys", "https://id.example/keys"),
+    ("oidc_scope_claims", "realm_access.roles", ("realm_access.roles",)),
+    ("oidc_scopes", '{"admin": "stac:read stac:write:a"}', {"admin": "stac:read stac:write:a"}),
     ("require_if_match", "true", True),
     ("keep_timestamps", "true", True),
     ("validation", "off", "off"),
@@ -97,8 +104,14 @@ GIVEN = [
 ]
 
 
+# What one setting asks of another.
+BESIDE = {"oidc_issuer": ("oidc_audience", "https://stac.example")}
+
+
 @pytest.mark.parametrize(("name", "text", "value"), GIVEN)
 def test_variable_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    if name in BESIDE:
+        monkeypatch.setenv(variable(BESIDE[name][0]), BESIDE[name][1])
     monkeypatch.setenv(variable(name), text)
     assert getattr(Settings(), name) == value
 
@@ -135,7 +148,11 @@ def test_the_table_above_has_each_setting() -> None:
         ("root_path", "/"),
         ("root_path", "/stac/"),
         ("trust_proxy", "perhaps"),
-        ("writes", "token"),
+        ("reads", "off"),
+        ("writes", "everyone"),
+        ("oidc_issuer", "id.example"),
+        ("oidc_jwks_url", "keys"),
+        ("oidc_scopes", '{"admin": "everything"}'),
         ("require_if_match", "perhaps"),
         ("keep_timestamps", "perhaps"),
         ("validation", "strict"),

@@ -1,5 +1,7 @@
 """What the routes ask for, by name.
 
+A context is for those who are let in, and has the catalogue as they see it.
+
 Two dependencies a route at most: each one costs as much time as finding an item.
 """
 
@@ -11,6 +13,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 
 from app.api import freshness, negotiation
+from app.api.access import admitted, authorise
 from app.api.links import GEOJSON, JSON, base_url
 from app.api.middleware import without_encoding
 from app.assets.signing import Signers
@@ -18,6 +21,7 @@ from app.catalog import Catalog
 from app.errors import InvalidRequest, PreconditionMissing, TooLarge, UnsupportedType
 from app.settings import Settings
 from app.stac import parameters
+from app.stac.access import Action
 from app.stac.aggregation import AGGREGATE_PARAMETERS, Aggregate
 from app.stac.collection_search import COLLECTIONS_PARAMETERS, CollectionSearch
 from app.stac.parameters import check_known
@@ -57,19 +61,34 @@ class Untidy(Exception):
 
 
 async def context_of(request: Request) -> Context:
+    """Raises Unauthorized."""
     watch = Stopwatch()
+    return _of(request, freshness.known_to(request, await admitted(request)), watch)
+
+
+def _of(request: Request, catalog: Catalog, watch: Stopwatch) -> Context:
     state = request.app.state
     settings: Settings = state.settings
     if settings.public_url is not None:
         base = settings.public_url.rstrip("/")
     else:
         base = base_url(request.scope["scheme"], request.headers, settings.root_path, settings.trust_proxy)
-    return Context(freshness.catalog(request), settings, base, watch, state.signers)
+    return Context(catalog, settings, base, watch, state.signers)
 
 
 async def _context_of_plain(request: Request) -> Context:
     known_query(request, _FORM)
     return await context_of(request)
+
+
+async def _context_for_all(request: Request) -> Context:
+    known_query(request, _FORM)
+    return context_for_all(request)
+
+
+def context_for_all(request: Request) -> Context:
+    """Of an answer that has nothing of the catalogue in it."""
+    return _of(request, request.app.state.catalog, Stopwatch())
 
 
 async def _context_of_item(request: Request) -> Context:
@@ -190,19 +209,23 @@ class Change:
     wants_content: bool
 
 
+_ACTIONS: dict[str, Action] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+
+
 def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Callable[[Request], Awaitable[Change]]:
     """A dependency that reads a body of one of the types, or none where no type is named."""
 
     async def read(request: Request) -> Change:
         known_query(request, parameters)
         context = await context_of(request)
+        await authorise(request, context.catalog, _ACTIONS[request.method])
         media_type = _media_type(request, media_types) if media_types else ""
         tags = _tags(request, context.settings)
         text = await _body(request) if media_types else b""
         wants_content = "return=representation" in request.headers.get("prefer", "").replace(" ", "").lower()
         context.watch.lap("parse")
-        state = request.app.state
-        return Change(state.transactions, context.base, context.watch, media_type, text, tags, wants_content)
+        transactions: Transactions = request.app.state.transactions.by(context.catalog.rights)
+        return Change(transactions, context.base, context.watch, media_type, text, tags, wants_content)
 
     return read
 
@@ -242,6 +265,8 @@ CascadeDep = Annotated[bool, Depends(_deletion_of_collection)]
 ContextDep = Annotated[Context, Depends(context_of)]
 # The context of a route that takes no query parameters, which refuses any.
 PlainContextDep = Annotated[Context, Depends(_context_of_plain)]
+# The same of a route that says what the service is, to whoever asks.
+OpenContextDep = Annotated[Context, Depends(_context_for_all)]
 # The context of an item, whose hrefs may be signed.
 ItemContextDep = Annotated[Context, Depends(_context_of_item)]
 QuerySearchDep = Annotated[Search, Depends(_query_search)]

@@ -7,7 +7,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from app.api import negotiation
-from app.api.dependencies import Context, PlainContextDep
+from app.api.dependencies import Context, OpenContextDep
 from app.api.links import HTML
 from app.api.negotiation import Forms
 
@@ -20,7 +20,7 @@ assets = Mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static
 
 
 @router.get("/docs")
-async def get_docs(request: Request, context: PlainContextDep) -> HTMLResponse:
+async def get_docs(request: Request, context: OpenContextDep) -> HTMLResponse:
     negotiation.asked(request, _FORMS)
     return page(context)
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 from app.api import html, negotiation
+from app.api.access import challenge
 from app.api.dependencies import Untidy
 from app.api.middleware import allowed_methods
 from app.api.responses import varied
@@ -26,7 +27,9 @@ def register(app: FastAPI) -> None:
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, UpesiError)
     # What is unavailable now may be there in a moment: say when to ask again.
-    headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if (told := challenge(error)) is not None:
+        headers["WWW-Authenticate"] = told
     faults = error.faults if isinstance(error, InvalidBody) else ()
     body = errors.body(error.code, error.description, error.parameter, faults)
     return await _told(request, error, body, error.status, headers)

@@ -23,17 +23,16 @@ _NOT_YET = 2**63 - 1
 _SECONDS_LONGER = 10
 
 
-def catalog(request: Request) -> Catalog:
+def known_to(request: Request, catalog: Catalog) -> Catalog:
     """The catalogue, no older than what the request knows of. Raises InvalidRequest."""
-    found: Catalog = request.app.state.catalog
-    if found.database.replicas is None:
-        return found
+    if catalog.database.replicas is None:
+        return catalog
     header = request.headers.get(HEADER)
     if header is not None and not _is_place(header):
         raise InvalidRequest(f"{HEADER}: {header[:40]!r} is no place that a change was answered with", HEADER)
     # A cookie is nothing that its sender looks at.
     places = [int(place) for place in (header, request.cookies.get(COOKIE)) if place is not None and _is_place(place)]
-    return found.since(max(places)) if places else found
+    return catalog.since(max(places)) if places else catalog
 
 
 def _is_place(text: str) -> bool:

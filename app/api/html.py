@@ -9,11 +9,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.api import negotiation, paths
-from app.api.dependencies import Context, context_of
+from app.api.dependencies import Context, context_for_all, context_of
 from app.api.links import HTML, collection_url
 from app.api.responses import answer, collection_list, unless_known, varied
 from app.catalog import Catalog
-from app.errors import InvalidRequest, UpesiError
+from app.errors import InvalidRequest, Unauthorized, UpesiError
 from app.pages import pages
 from app.pages.documents import href_of
 from app.pages.files import SERVED
@@ -59,7 +59,12 @@ async def either(request: Request, context: Context, found: Response, title: str
     return await page(request, context, lambda site: pages.document(site, document, url, title))
 
 
-async def landing(request: Request, context: Context, found: dict[str, Any]) -> Response:
+async def landing(request: Request, found: dict[str, Any]) -> Response:
+    """With the collections, for whoever may see them."""
+    try:
+        context = await context_of(request)
+    except Unauthorized:
+        return await page(request, context_for_all(request), lambda site: pages.landing(site, found, [], False))
     first = await context.catalog.collections(_LANDED, context.watch)
     members = documents.parse(collection_list(context.base, first, [], None))["collections"]
     return await page(request, context, lambda site: pages.landing(site, found, members, first.next is not None))
@@ -94,7 +99,10 @@ async def page(request: Request, context: Context, draw: Callable[[Site], Page])
 
 async def failure(request: Request, error: Exception, description: str, status: int) -> Response:
     """A failure for whoever reads HTML: beside the field at fault where a form led here."""
-    context = await context_of(request)
+    try:
+        context = await context_of(request)
+    except UpesiError:  # which may be the failure that is told here
+        context = context_for_all(request)
     parameter = error.parameter if isinstance(error, UpesiError) else None
     failed = Failure(status, HTTPStatus(status).phrase, description, parameter)
     draw = await _beside_form(request, context, failed) if isinstance(error, InvalidRequest) else None

@@ -1,9 +1,11 @@
 """Core: https://github.com/radiantearth/stac-api-spec/tree/v1.0.0/core."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
-from app.api import docs, html, negotiation, openapi
-from app.api.dependencies import PlainContextDep
+from app.api import docs, html, negotiation, openapi, security
+from app.api.dependencies import OpenContextDep
 from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, SORTABLES, alternate, link
 from app.api.openapi import CONFORMS, LANDING
 from app.api.responses import answer, json_answer, varied
@@ -13,10 +15,10 @@ router = APIRouter(tags=["Core"])
 
 
 @router.get("/", summary="The landing page", responses=LANDING)
-async def get_landing(request: Request, context: PlainContextDep) -> Response:
+async def get_landing(request: Request, context: OpenContextDep) -> Response:
     base, settings = context.base, context.settings
     root = base + "/"
-    landing = {
+    landing: dict[str, Any] = {
         "type": "Catalog",
         "stac_version": "1.0.0",
         "id": settings.catalog_id,
@@ -41,19 +43,22 @@ async def get_landing(request: Request, context: PlainContextDep) -> Response:
             alternate(root),
         ],
     }
+    if security.asks(settings):
+        landing["stac_extensions"] = [security.AUTHENTICATION]
+        landing["auth:schemes"] = security.schemes(settings)
     if negotiation.asked(request, negotiation.DOCUMENT) == HTML:
-        return await html.landing(request, context, landing)
+        return await html.landing(request, landing)
     return varied(json_answer(landing, context.watch))
 
 
 @router.get("/conformance", summary="What this service conforms to", responses=CONFORMS)
-async def get_conformance(request: Request, context: PlainContextDep) -> Response:
+async def get_conformance(request: Request, context: OpenContextDep) -> Response:
     found = json_answer({"conformsTo": advertised(context.settings.writes != "off")}, context.watch)
     return await html.either(request, context, found, "Conformance")
 
 
 @router.get("/api", include_in_schema=False)
-async def get_api(request: Request, context: PlainContextDep) -> Response:
+async def get_api(request: Request, context: OpenContextDep) -> Response:
     if negotiation.asked(request, negotiation.DOCUMENT) == HTML:
         return varied(docs.page(context))
     return varied(answer(openapi.document(request.app, context.base), OPENAPI, context.watch))

@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
+from app.api import security
 from app.api.links import GEOJSON, HTML, JSON, NDJSON, PARQUET, SCHEMA
 from app.api.parameters import FORM
 from app.stac.patch import MERGE, OPERATIONS
@@ -282,12 +283,14 @@ def document(app: FastAPI, base: str) -> bytes:
     for path in described["paths"].values():
         for method, operation in path.items():
             _drop_unsaid(operation["responses"])
+            operation |= security.of_operation(operation, app.state.settings)
             if not app.state.signers.rules:
                 _drop_parameter(operation, "sign")
             for response in operation["responses"].values():
                 _name_media_type(response)
             if method == "get" and operation["tags"][0] not in _OF_FILES:
                 _add_page(operation)
+    described["components"]["securitySchemes"] = security.schemes(app.state.settings)
     return orjson.dumps(_as_30(described))
 
 

@@ -5,6 +5,7 @@ Why these columns and indexes: docs/architecture.md, Storage.
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -77,6 +78,8 @@ collections = Table(
     Column("area", _geometry(), Computed("coalesce(envelope, declared_area)", persisted=True)),
     Column("times", TSTZMULTIRANGE, Computed(_TIMES, persisted=True)),
     Column("words", TSVECTOR, Computed(f"to_tsvector('simple', {_WORDS})", persisted=True)),
+    Column("private", Boolean, nullable=False, server_default=text("false"), comment="hidden from who has no right"),
+    Index("collections_private", "key", postgresql_where=text("private")),
     Index("collections_area", "area", postgresql_using="gist"),
     Index("collections_words", "words", postgresql_using="gin"),
 )
@@ -138,6 +141,20 @@ property_indexes = Table(
     Column("key", Integer, Identity(always=True), primary_key=True),
     Column("property", _Id, nullable=False, unique=True, comment="its index is items_property_{key}"),
     Column("created", _Instant, nullable=False, server_default=func.now()),
+)
+
+# Keys of the API. What a caller sends is known by its digest alone.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True, comment="what it is listed and revoked by"),
+    Column("name", Text, nullable=False, comment="what it is for"),
+    Column("digest", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
+    Column("actions", ARRAY(Text), nullable=False),
+    Column("collections", ARRAY(Text), comment="ids; all where NULL"),
+    Column("created", _Instant, nullable=False, server_default=func.now()),
+    Column("expires", _Instant),
+    Column("revoked", _Instant),
 )
 
 loads = Table(

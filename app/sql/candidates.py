@@ -59,6 +59,9 @@ class Tests:
         near, far = PROPERTIES if search.terms is None else WORDS
         return cls(condition, near), cls(condition, far)
 
+    def beside(self, condition: Fragment) -> "Tests":
+        return Tests(join(" AND ", [condition, self.condition]), self.factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Walk:
@@ -124,6 +127,16 @@ def page(candidates: Candidates, tests: tuple[Tests, Tests], ways: Ways) -> Frag
         sql(" UNION ALL ", select, "far WHERE NOT ", _CUT_FAR),
         sql(" UNION ALL ", select, "(", ways.all, ") AS every WHERE ", _CUT_FAR, ") AS p "),
         ways.limited("p"),
+    )
+
+
+def page_of_two(walked: Fragment, otherwise: Fragment, columns: str, limited: Fragment) -> Fragment:
+    """The page by a walk, or by another way where the walk is cut. `limited` is the order and the limit, of `p`."""
+    select = sql("SELECT ", columns, " FROM ")
+    return sql(
+        sql("WITH near AS MATERIALIZED (", walked, ") SELECT p.* FROM (", select, "near WHERE NOT ", _CUT_NEAR),
+        sql(" UNION ALL ", select, "(", otherwise, ") AS far WHERE ", _CUT_NEAR, ") AS p "),
+        limited,
     )
 
 

@@ -1,10 +1,11 @@
 """Statements on collections."""
 
 from app.database.fragment import Fragment, Parameter, join, sql
-from app.sql import free_text
+from app.sql import free_text, visibility
 from app.sql.filter import condition
 from app.sql.sorting import Sorted
 from app.sql.spatial import intersect
+from app.stac.access import Visible
 from app.stac.collection_search import CollectionSearch
 from app.stac.geometry import has_lines
 from app.stac.interval import Interval
@@ -59,6 +60,7 @@ def _conditions(search: CollectionSearch) -> Fragment | None:
         None if search.interval is None else _meets(search.interval),
         None if search.terms is None else free_text.matches(sql("c.words"), search.terms),
         None if search.filter is None else condition(search.filter),
+        visibility.of_collection(search.visible),
     ]
     asked = [sql("(", given, ")") for given in conditions if given is not None]
     return join(" AND ", asked) if asked else None
@@ -75,9 +77,15 @@ def _meets(interval: Interval) -> Fragment:
     return sql("c.times && tstzrange(", start, ", ", end, ", '[]')")
 
 
-def one(collection: str) -> Fragment:
-    return sql("SELECT ", _SERVED, " FROM collections c WHERE c.id = ", Parameter(collection, "text"))
+def one(collection: str, visible: Visible = None) -> Fragment:
+    return sql("SELECT ", _SERVED, _named(collection, visible))
 
 
-def exists(collection: str) -> Fragment:
-    return sql("SELECT 1 FROM collections c WHERE c.id = ", Parameter(collection, "text"))
+def exists(collection: str, visible: Visible = None) -> Fragment:
+    return sql("SELECT 1", _named(collection, visible))
+
+
+def _named(collection: str, visible: Visible) -> Fragment:
+    seen = visibility.of_collection(visible)
+    named = sql(" FROM collections c WHERE c.id = ", Parameter(collection, "text"))
+    return named if seen is None else sql(named, " AND ", seen)

@@ -1,9 +1,10 @@
 """What an item has to meet, each parameter of a search as a condition over `items i` and `collections c`."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from app.database.fragment import Fragment, Parameter, join, sql
-from app.sql import free_text
+from app.sql import free_text, visibility
 from app.sql.filter import condition
 from app.sql.spatial import intersect
 from app.stac.cql2.nodes import Node
@@ -20,7 +21,7 @@ def every(search: Search) -> Fragment:
     """What an item has to meet, tested on the item itself."""
     return all_of(
         _with_ids(search.ids),
-        in_collections(search.collections),
+        in_collections(search),
         intersects_any(search.area),
         overlaps(search.interval),
         matches(search.filter),
@@ -34,7 +35,8 @@ def matching(search: Search, joined: str = "") -> Fragment:
     `joined` is what comes before WHERE.
     """
     if search.collections is None and search.area is None:
-        return sql(f"FROM items i{joined} WHERE TRUE", all_of(near(search.interval, *LONGEST)), every(search))
+        seen, rest = visibility.of_key("i.collection", search.visible), replace(search, visible=None)
+        return sql(f"FROM items i{joined} WHERE TRUE", all_of(near(search.interval, *LONGEST), seen), every(rest))
     return sql(
         f"FROM collections c JOIN items i ON i.collection = c.key{joined} WHERE TRUE",
         all_of(_has_some_in(search.area), near(search.interval, "c.lag", "c.lead")),
@@ -66,10 +68,13 @@ def _with_ids(ids: tuple[str, ...] | None) -> Fragment | None:
     return None if ids is None else sql("i.id = ANY(", Parameter(ids, "text[]"), ")")
 
 
-def in_collections(collections: tuple[str, ...] | None) -> Fragment:
-    if collections is None:
-        return sql("TRUE")
-    return sql("c.id = ANY(", Parameter(collections, "text[]"), ")")
+def in_collections(search: Search) -> Fragment:
+    """The collections that are asked for, of those that the caller sees, over `collections c`."""
+    named = None
+    if search.collections is not None:
+        named = sql("c.id = ANY(", Parameter(search.collections, "text[]"), ")")
+    conditions = given(named, visibility.of_collection(search.visible))
+    return join(" AND ", conditions) if conditions else sql("TRUE")
 
 
 def intersects_any(area: tuple[bytes, ...] | None) -> Fragment | None:

@@ -60,7 +60,7 @@ def _in_each_collection(search: Search, *conditions: Fragment | None) -> Candida
             "FROM collections c CROSS JOIN LATERAL (SELECT i.ctid, i.* FROM items i WHERE i.collection = c.key",
             all_of(*conditions),
             " OFFSET 0) AS i WHERE ",
-            in_collections(search.collections),
+            in_collections(search),
         )
     )
 
@@ -116,14 +116,14 @@ def by_field(search: Search, key: SortKey, rows: int, found: Candidates | None) 
 
 
 def _walk(search: Search, order: "_Order", rows: int, tests: Tests | None) -> Fragment:
-    streams = sql("SELECT 3 * count(*)::int FROM collections c WHERE ", in_collections(search.collections))
+    streams = sql("SELECT 3 * count(*)::int FROM collections c WHERE ", in_collections(search))
     walk = Walk.of(tests, rows, streams) if tests else None
     return sql(
         "SELECT p.*, c.id AS collection_id, ARRAY[p.number::text, p.text] AS keys",
         " FROM collections c CROSS JOIN LATERAL (",
         join(" UNION ALL ", (_stream(order, part, rows, walk) for part in order.parts(search.seek))),
         ") AS p WHERE ",
-        in_collections(search.collections),
+        in_collections(search),
         " ",
         order.merged("p"),
         limit(rows),

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from app.database.fragment import Fragment, Parameter, join, sql
-from app.sql import candidates, indexed
+from app.sql import candidates, indexed, visibility
 from app.sql.candidates import Candidates, Tests, Walk, Ways
 from app.sql.conditions import (
     LONGEST,
@@ -30,6 +30,7 @@ from app.sql.conditions import (
 from app.sql.keyset import TIE_MAX, Order
 from app.sql.sorting import Sorted
 from app.sql.spatial import intersect
+from app.stac.access import Visible
 from app.stac.geometry import has_lines
 from app.stac.interval import Interval
 from app.stac.search import Search
@@ -69,20 +70,37 @@ def _with_candidates(search: Search, rows: int, found: Candidates) -> Fragment:
 
 
 def _in_order(search: Search, rows: int, tests: Tests | None = None) -> Fragment:
-    """By an index that has the order of the page; with `tests` beside the search, as a walk."""
+    """By an index that has the order of the page; with `tests` beside the search, as a walk.
+
+    Where some collections are hidden, the newest items may all be of those. So their items are passed over a few times,
+    and else the visible collections are asked one by one.
+    """
     if search.area is not None:
         return _through_space(search, search.area, rows, tests)
     if search.collections is not None:
-        return _through_collections(search, search.collections, rows, tests)
-    return _through_time(search, rows, tests)
+        walk = Walk.of(tests, rows, sql(Parameter(len(search.collections), "int"))) if tests else None
+        return _through_collections(search, rows, walk)
+    seen = visibility.of_key("i.collection", search.visible)
+    if seen is None:
+        return _through_time(search, rows, tests)
+    scanned = replace(search, visible=None)
+    if tests is not None:
+        return _through_time(scanned, rows, tests.beside(seen))
+    return candidates.page_of_two(
+        _through_time(scanned, rows, Tests(seen, candidates.PROPERTIES[0])),
+        _through_collections(search, rows, None),
+        _PAGE,
+        sql(Order.of(search).by("p"), limit(rows)),
+    )
 
 
-def one(collection: str, item_id: str) -> Fragment:
+def one(collection: str, item_id: str, visible: Visible = None) -> Fragment:
     return sql(
         "SELECT i.content, i.dictionary FROM items i JOIN collections c ON c.key = i.collection WHERE c.id = ",
         Parameter(collection, "text"),
         " AND i.id = ",
         Parameter(item_id, "text"),
+        all_of(visibility.of_collection(visible)),
     )
 
 
@@ -132,7 +150,7 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Te
     inside = sql(
         "EXISTS (SELECT FROM ", shapes, " WHERE c.envelope @ area.shape AND ST_Covers(area.shape, c.envelope))"
     )
-    some = sql("c.last_datetime IS NOT NULL", all_of(in_collections(search.collections)))
+    some = sql("c.last_datetime IS NOT NULL", all_of(in_collections(search)))
     places = sql("collections c CROSS JOIN ", shapes)
     within = sql(" WHERE ", some, " AND c.envelope && area.shape")
     walk = Walk.of(tests, rows, sql("SELECT count(*)::int FROM ", places, within)) if tests else None
@@ -235,9 +253,8 @@ def _windows(order: Order) -> Fragment:
     return sql(f"generate_series(bounds.{first}, bounds.{last}, {step}{_WINDOW}) AS far (instant)")
 
 
-def _through_collections(search: Search, collections: tuple[str, ...], rows: int, tests: Tests | None) -> Fragment:
+def _through_collections(search: Search, rows: int, walk: Walk | None) -> Fragment:
     order = Order.of(search)
-    walk = Walk.of(tests, rows, sql(Parameter(len(collections), "int"))) if tests else None
     conditions = sql(
         "i.collection = c.key",
         all_of(
@@ -251,7 +268,7 @@ def _through_collections(search: Search, collections: tuple[str, ...], rows: int
         "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
         _stream(conditions, order, rows, walk),
         ") AS p WHERE ",
-        in_collections(collections),
+        in_collections(search),
         " ",
         order.by("p"),
         limit(rows),

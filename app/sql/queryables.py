@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from app.database.fragment import Fragment, Parameter, sql
+from app.sql import visibility
 from app.stac import document as documents
+from app.stac.access import Visible
 from app.stac.statistics import TEXTS_AT_MOST, Statistic, Type
 
 Statistics = Mapping[int, Mapping[str, Statistic]]
@@ -63,7 +65,7 @@ _GROWN = """ ON CONFLICT (collection, name) DO UPDATE SET
         SELECT """
 
 
-def unknown(names: list[str], collection: str | None) -> Fragment:
+def unknown(names: list[str], collection: str | None, visible: Visible = None) -> Fragment:
     """Which of the names no item has, of a collection or of all. `a.b` may be a step into `a`."""
     firsts = [name.partition(".")[0] for name in names]
     return sql(
@@ -73,48 +75,57 @@ def unknown(names: list[str], collection: str | None) -> Fragment:
         Parameter(firsts, "text[]"),
         ") AS asked (name, first) WHERE ",
         *(
-            _is_no_row(f"q.name = asked.{column}", collection, end)
+            sql(_is_no_row(f"q.name = asked.{column}", collection, visible), end)
             for column, end in (("name", " AND "), ("first", ""))
         ),
         " ORDER BY asked.name",
     )
 
 
-def unordered(names: list[str], collection: str | None) -> Fragment:
+def unordered(names: list[str], collection: str | None, visible: Visible = None) -> Fragment:
     """Which of the names are of properties that hold arrays or objects."""
     return sql(
         "SELECT asked.name FROM unnest(",
         Parameter(names, "text[]"),
         ") AS asked (name) WHERE NOT ",
-        _is_no_row(f"q.name = asked.name AND q.types & {Type.ARRAY | Type.OBJECT} <> 0", collection, ""),
+        _is_no_row(f"q.name = asked.name AND q.types & {Type.ARRAY | Type.OBJECT} <> 0", collection, visible),
         " ORDER BY asked.name",
     )
 
 
-def _is_no_row(condition: str, collection: str | None, end: str) -> Fragment:
+def _is_no_row(condition: str, collection: str | None, visible: Visible) -> Fragment:
     """One row of the index for each name, however many collections have it."""
-    key = sql() if collection is None else sql(" AND q.collection = (", _key(collection), ")")
-    return sql("((SELECT 1 FROM queryables q WHERE ", condition, key, " LIMIT 1) IS NULL)", end)
+    if collection is None:
+        seen = visibility.of_key("q.collection", visible)
+        key = sql() if seen is None else sql(" AND ", seen)
+    else:
+        key = sql(" AND q.collection = (SELECT c.key ", _named(collection, visible), ")")
+    return sql("((SELECT 1 FROM queryables q WHERE ", condition, key, " LIMIT 1) IS NULL)")
 
 
-def _key(collection: str) -> Fragment:
-    return sql("SELECT c.key FROM collections c WHERE c.id = ", Parameter(collection, "text"))
+def _named(collection: str, visible: Visible, joined: str = "") -> Fragment:
+    seen = visibility.of_collection(visible)
+    named = sql("FROM collections c", joined, " WHERE c.id = ", Parameter(collection, "text"))
+    return named if seen is None else sql(named, " AND ", seen)
 
 
 # `texts` comes as an array of arrays, those of the collections.
-def of_collection(collection: str) -> Fragment:
+def of_collection(collection: str, visible: Visible = None) -> Fragment:
     return sql(
         "SELECT q.name, q.types, q.members, q.minimum, q.maximum,"
         " CASE WHEN q.texts IS NOT NULL THEN jsonb_build_array(q.texts)::text END AS texts"
-        " FROM queryables q JOIN collections c ON c.key = q.collection WHERE c.id = ",
-        Parameter(collection, "text"),
+        " ",
+        _named(collection, visible, joined=" JOIN queryables q ON q.collection = c.key"),
     )
 
 
-def of_all() -> Fragment:
-    """What is known of all collections together."""
+def of_all(visible: Visible = None) -> Fragment:
+    """What is known of the collections together."""
+    seen = visibility.of_key("q.collection", visible)
     return sql(
         "SELECT q.name, bit_or(q.types) AS types, bit_or(q.members) AS members, min(q.minimum) AS minimum,"
         " max(q.maximum) AS maximum, CASE WHEN bool_and(q.texts IS NOT NULL) THEN jsonb_agg(DISTINCT q.texts)::text END"
-        " AS texts FROM queryables q GROUP BY q.name"
+        " AS texts FROM queryables q",
+        sql() if seen is None else sql(" WHERE ", seen),
+        " GROUP BY q.name",
     )

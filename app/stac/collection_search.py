@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from app.stac import fields, paging, parameters
+from app.stac.access import Visible
 from app.stac.cql2.nodes import Node
 from app.stac.fields import Fields
 from app.stac.interval import Interval
@@ -23,7 +24,7 @@ class CollectionSearch:
     """Which collections, as Collection Search 1.0.0-rc.1 defines the parameters. None leaves a parameter out.
 
     `area` holds EWKB geometries that a collection intersects one of, `terms` the texts it holds one of. `sortby` is
-    a total order: it ends in the id.
+    a total order: it ends in the id. `visible` comes from who asks, not from the request.
     """
 
     area: tuple[bytes, ...] | None = None
@@ -34,6 +35,7 @@ class CollectionSearch:
     sortby: tuple[SortKey, ...] = (_BY_ID,)
     fields: Fields | None = None
     seek: Seek | None = field(default=None, compare=False)
+    visible: Visible = None
 
     @property
     def by_id_alone(self) -> bool:

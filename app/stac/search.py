@@ -6,6 +6,7 @@ from typing import Any
 
 from app.errors import InvalidRequest
 from app.stac import paging, parameters
+from app.stac.access import Visible
 from app.stac.cql2.nodes import Node
 from app.stac.fields import Fields
 from app.stac.interval import Interval
@@ -24,7 +25,8 @@ class Search:
     """Which items, as STAC API item-search 1.0.0 defines the parameters. None leaves a parameter out.
 
     `area` holds EWKB geometries that an item intersects one of: a box, the two halves of a box across the
-    antimeridian, or `intersects`. `terms` are those of free text, of which an item has one.
+    antimeridian, or `intersects`. `terms` are those of free text, of which an item has one. `visible` comes from who
+    asks, not from the request.
     """
 
     collections: tuple[str, ...] | None = None
@@ -37,6 +39,7 @@ class Search:
     sortby: tuple[SortKey, ...] = ()
     fields: Fields | None = None
     seek: Seek | None = field(default=None, compare=False)
+    visible: Visible = None
 
     def digest(self) -> str:
         """What a page token is bound to: all that decides which items there are, and in which order."""

@@ -344,3 +344,37 @@ async def test_all_frequencies_are_one_pass(large: Database) -> None:
     scans = [n for n in nodes(await explain(large, query, generic=True)) if n.get("Relation Name") == "items"]
     assert len(scans) == 1
     assert scans[0]["Actual Rows"] * scans[0]["Actual Loops"] == ITEMS + TIED
+
+
+@pytest.mark.parametrize("seek", [SEEKS[0], SEEKS[1]], ids=["first", "next"])
+@pytest.mark.parametrize(("body", "index", "streams"), CASES, ids=lambda value: str(value)[:60])
+async def test_what_is_hidden_is_passed_over_within_bounds(
+    large: Database, body: Plan, index: str, streams: int, seek: Seek | None
+) -> None:
+    """A third of all items lie at one instant and are hidden."""
+    search = replace(Search.from_body(orjson.dumps(body)), visible=("c3",))
+    if seek is not None:
+        search = search.behind(seek)
+    await large.execute(sql("UPDATE collections SET private = id IN ('c3', 'c20')"))
+    try:
+        plan = await explain(large, statements.items.page(search, PAGE + 1), generic=True)
+    finally:
+        await large.execute(sql("UPDATE collections SET private = FALSE"))
+    # What is hidden altogether is not looked for.
+    scans = of_items(plan)
+    assert {node["Node Type"] for node in scans} <= {"Index Scan"}
+    assert {node["Index Name"] for node in scans} <= {index, COLLECTION}
+    walked = isqrt(candidates.PROPERTIES[0] ** 2 * (PAGE + 1)) if index == TIME else 0
+    assert rows_read(scans) <= walked + 3 * max(streams, 20 if walked else 0) * (PAGE + 1) * 2
+
+
+async def test_a_page_behind_many_hidden_items_comes_from_the_visible_collections(large: Database) -> None:
+    await large.execute(sql("UPDATE collections SET private = id = 'c20'"))
+    try:
+        search = replace(Search(), visible=()).behind(Seek(replace(IN_TIE, tie=1 << 28), False))
+        plan = await explain(large, statements.items.page(search, PAGE + 1), generic=True)
+    finally:
+        await large.execute(sql("UPDATE collections SET private = FALSE"))
+    scans = of_items(plan)
+    assert {node["Index Name"] for node in scans} == {TIME, COLLECTION}
+    assert rows_read(scans) < TIED / 4

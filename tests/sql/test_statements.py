@@ -252,3 +252,31 @@ def test_statements_are_pure(module: ModuleType) -> None:
 @pytest.mark.parametrize("statement", [sql.items.page, sql.items.one, sql.collections.page, sql.loading.keys])
 def test_statements_are_plain_functions(statement: Callable[..., Fragment]) -> None:
     assert not inspect.iscoroutinefunction(statement)
+
+
+SEEN = [
+    lambda body, visible: sql.items.page(replace(search_of(body), visible=visible), 11),
+    lambda body, visible: sql.items.page(replace(search_of(body), visible=visible), 11, {"n"}),
+    lambda body, visible: sql.items.page(replace(search_of(body | {"sortby": "n"}), visible=visible), 11, {"n"}),
+    lambda body, visible: sql.items.page(replace(search_of(body | {"sortby": "n"}), visible=visible), 11),
+    lambda body, visible: sql.conditions.count(replace(search_of(body), visible=visible), 11),
+    lambda body, visible: sql.aggregations.extremes(replace(search_of(body), visible=visible)),
+    lambda _, visible: sql.collections.page(CollectionSearch(visible=visible), 11),
+    lambda _, visible: sql.collections.one("a", visible),
+    lambda _, visible: sql.items.one("a", "b", visible),
+    lambda _, visible: sql.queryables.of_all(visible),
+    lambda _, visible: sql.queryables.of_collection("a", visible),
+    lambda _, visible: sql.queryables.unknown(["a"], None, visible),
+    lambda _, visible: sql.queryables.unordered(["a"], "a", visible),
+]
+
+
+@pytest.mark.parametrize("statement", SEEN)
+@pytest.mark.parametrize("body", [one for one, _ in ALIKE], ids=str)
+def test_where_nothing_is_hidden_there_is_no_condition_for_it(
+    statement: Callable[[Document, tuple[str, ...] | None], Fragment], body: Document
+) -> None:
+    public, nothing, something = (statement(body, visible).render()[0] for visible in (None, (), ("a", "b")))
+    assert "private" not in public
+    assert "private" in nothing
+    assert nothing == something
