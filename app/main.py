@@ -32,6 +32,7 @@ from app.api import (
 from app.api.access import Caching, Guarded
 from app.api.middleware import Compression, Methods, Paths
 from app.assets.configuration import signers
+from app.assets.signing import Signers
 from app.catalog import Catalog
 from app.errors import SetupError
 from app.settings import Settings
@@ -55,14 +56,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.signers = signers(settings).served()
+    allowed = signers(settings)
+    app.state.signers = allowed.served()
     for module in (
         *(landing, docs, collections, collection_members, items, assets),
         *(queryables, functions, search, aggregations, html),
     ):
         app.router.routes.extend(module.router.routes)
     if raster.is_installed():
-        _add_pixels(app, settings)
+        _add_pixels(app, settings, allowed)
     if settings.writes != "off":
         app.router.routes.extend([*transactions.items.routes, *transactions.collections.routes])
     app.router.routes.append(docs.assets)
@@ -75,12 +77,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _add_pixels(app: FastAPI, settings: Settings) -> None:
+def _add_pixels(app: FastAPI, settings: Settings, allowed: Signers) -> None:
     """What needs the libraries of the extra `raster`; without them nothing speaks of it."""
     from app.api import cubes, mosaics, pictures
     from app.raster.pool import Pool
 
-    app.state.pool = Pool(settings)
+    app.state.pool = Pool(settings, allowed)
     for module in (mosaics, cubes, pictures):
         app.router.routes.extend(module.router.routes)
 

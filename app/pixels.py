@@ -1,7 +1,8 @@
 """The commands for pixels: files into the catalogue, and what a search finds as a mosaic or a cube."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ import orjson
 import typer
 
 from app import console, raster
+from app.assets.configuration import signers
+from app.assets.signing import Signers
 from app.bulk.load import Loader, Stopped
 from app.bulk.prepare import Preparation
 from app.bulk.readers import Entry
@@ -20,8 +23,9 @@ from app.database import ready
 from app.database.pool import Database
 from app.errors import InvalidDocument, SetupError
 from app.exports import vrt, whole
+from app.raster.access import Access
 from app.raster.shape import CubeShape, Form
-from app.raster.sources import Sources
+from app.raster.sources import File, Sources
 from app.settings import Settings
 from app.sql.loading import Mode
 from app.stac import parameters
@@ -60,7 +64,8 @@ def ingest(
     """Make STAC Items of raster files, and put them into the catalogue. A file that cannot be one stops it."""
     _need_libraries()
     settings = Settings()
-    entries = _entries(files, collection, instant, asset, href, statistics)
+    opened = _opened(files, signers(settings))
+    entries = _entries(opened, collection, instant, asset, href, statistics)
     if dry_run:
         for entry in entries:
             if entry.fault is not None:
@@ -74,13 +79,28 @@ def ingest(
         raise typer.Exit(1)
 
 
+def _opened(files: Iterable[str], allowed: Signers) -> Iterator[tuple[str, File]]:
+    """Each as its signer has it: just now, so that what is signed has not ended when its turn comes."""
+    with ThreadPoolExecutor(1) as aside:
+        for file in files:
+            # Whoever asks for the next file may be in an event loop.
+            readable = aside.submit(asyncio.run, allowed.readable(file)).result()
+            name = readable.href
+            yield file, File("/vsis3/" + name[5:] if name.startswith("s3://") else name, readable.options)
+
+
 def _entries(
-    files: list[str], collection: str, instant: str | None, asset: str, href: str | None, statistics: bool
+    files: Iterable[tuple[str, File]],
+    collection: str,
+    instant: str | None,
+    asset: str,
+    href: str | None,
+    statistics: bool,
 ) -> Iterator[Entry]:
     from app.raster.ingest import About, item
 
     when = None if instant is None else _instant(instant)
-    for file in files:
+    for file, opened in files:
         name = file.rpartition("/")[2]
         about = About(
             collection,
@@ -90,13 +110,9 @@ def _entries(
             statistics=statistics,
         )
         try:
-            yield Entry(file, item(_opened(file), about))
+            yield Entry(file, item(file, about, opened))
         except InvalidDocument as error:
             yield Entry(file, fault=str(error))
-
-
-def _opened(file: str) -> str:
-    return "/vsis3/" + file.removeprefix("s3://") if file.startswith("s3://") else file
 
 
 def _href(file: str) -> str:
@@ -140,13 +156,15 @@ def mosaic(
         str | None, typer.Option(help="Where items do not say it: uint16, float32, …", show_default=False)
     ] = None,
     nodata: Annotated[float | None, typer.Option(help="Where items do not say it.", show_default=False)] = None,
+    sign: Annotated[bool, typer.Option("--sign", help="With hrefs as UPESI_SIGNERS sign them.")] = False,
 ) -> None:
     """Write a VRT of one asset of all that a search finds, the newest on top, from metadata alone."""
     search = _search(collection, bbox=bbox, datetime=datetime, filter=filter_, limit=limit)
     settings = Settings()
-    reader = vrt.Reader(asset, data_type, nodata, settings.public_url, settings.href_rules)
+    allowed = signers(settings) if sign else Signers()
+    reader = vrt.Reader(asset, data_type, nodata, settings.public_url, settings.href_rules, allowed)
     found = _with_catalog(settings, lambda catalog: whole.found(catalog, search))
-    text = vrt.mosaic([reader.part(item, found.collections[item["collection"]]) for item in found.items])
+    text = vrt.mosaic(asyncio.run(reader.parts(found)))
     if to == "-":
         typer.echo(text)
     else:
@@ -205,7 +223,9 @@ def _write(
     from app.raster.cube import Cube
 
     static = settings.static_dir or settings.data_dir / "static"
-    asked = Cube(found.items, shape, found.collections, Sources.anything(static, settings.href_rules))
+    access = Access(Sources.anything(static, settings.href_rules), signers(settings))
+    located = asyncio.run(access.files(found.items, shape.assets))
+    asked = Cube(found.items, shape, found.collections, located)
     with cluster.used(scheduler):
         files.write(asked.lazy(), form, to)
 

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import boto3
 import numpy as np
 import orjson
 import pytest
@@ -13,10 +15,12 @@ import rasterio
 import xarray as xr
 from distributed import LocalCluster
 
+from tests.assets.signing import ACCESS, SECRET, bucket, bucket_signer
 from tests.database.fresh import run
 from tests.factories import collection
 from tests.raster import images
 from tests.raster.images import WEST
+from tests.raster.web import Guarded, web
 
 Done = subprocess.CompletedProcess[bytes]
 Upesi = Callable[..., Done]
@@ -28,8 +32,8 @@ def upesi(database_url: str) -> Upesi:
     run(database_url, "TRUNCATE collections CASCADE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UPESI_")}
 
-    def call(*arguments: str | Path, text: bytes = b"") -> Done:
-        environment = kept | {"UPESI_DATABASE_URL": database_url, "COLUMNS": "100"}
+    def call(*arguments: str | Path, text: bytes = b"", **settings: str) -> Done:
+        environment = kept | {"UPESI_DATABASE_URL": database_url, "COLUMNS": "100"} | settings
         return subprocess.run([COMMAND, *arguments], input=text, env=environment, capture_output=True, timeout=120)
 
     done = call("load", "-", text=orjson.dumps(collection()))
@@ -71,6 +75,32 @@ def test_an_item_is_printed(upesi: Upesi, tmp_path: Path) -> None:
     item = orjson.loads(done.stdout)
     assert item["assets"]["data"]["href"] == "https://data.example.com/a.tif"
     assert item["properties"]["datetime"] == "2024-07-16T12:00:00Z"
+
+
+def test_files_that_need_credentials(upesi: Upesi, tmp_path: Path) -> None:
+    pixels = images.numbered(4, 4), images.numbered(4, 4, 100)
+    for number, one in enumerate(pixels):
+        images.write(tmp_path / f"{number}.tif", one, WEST + 40 * number)
+    with bucket() as store, web(partial(Guarded, directory=tmp_path)) as port:
+        client = boto3.client("s3", endpoint_url=store, aws_access_key_id=ACCESS, aws_secret_access_key=SECRET)
+        client.upload_file(str(tmp_path / "0.tif"), "bucket", "0.tif")
+        host = f"127.0.0.1:{port}"
+        bearer = {"type": "bearer", "hosts": [host], "token": Guarded.token, "allow_http": True}
+        signers = orjson.dumps([bucket_signer(store), bearer]).decode()
+        files = "s3://bucket/0.tif", f"http://{host}/1.tif"
+        about = ("--collection", "things", "--datetime", "2024-07-16")
+        assert upesi("ingest", *files, *about).returncode == 1
+        done = upesi("ingest", *files, *about, UPESI_SIGNERS=signers)
+        assert done.returncode == 0, done.stderr
+        written = upesi("cube", "--to", tmp_path / "c.nc", "--asset", "data", UPESI_SIGNERS=signers)
+        assert written.returncode == 0, written.stderr
+        with xr.open_dataset(tmp_path / "c.nc", engine="h5netcdf") as read:
+            assert np.array_equal(read.data.values[0], np.hstack(pixels))
+        plain = upesi("mosaic", "--to", "-", "--asset", "data", UPESI_SIGNERS=signers).stdout
+        signed = upesi("mosaic", "--to", "-", "--asset", "data", "--sign", UPESI_SIGNERS=signers).stdout
+    assert b"/vsis3/bucket/0.tif" in plain
+    assert b"X-Amz-Signature" in signed
+    assert Guarded.token.encode() not in signed
 
 
 @pytest.mark.parametrize(

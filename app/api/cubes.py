@@ -44,13 +44,11 @@ async def post_cube(request: Request, context: ContextDep) -> Response:
     # What can be refused here is, before a process is busy with it.
     if not found.items:
         raise InvalidRequest("the search finds no item: there is nothing to make a cube of")
-    for item in found.items:
-        for asset in shape.assets:
-            pool.sources.locate(item, asset)
+    files = await pool.access.files(found.items, shape.assets)
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="upesi-"))
     try:
         path = folder / _NAMES[form]
-        job = CubeJob(found.items, found.collections, shape, pool.sources, context.settings.cube_pixels, form, path)
+        job = CubeJob(found.items, files, found.collections, shape, context.settings.cube_pixels, form, path)
         await pool.run(jobs.cube, job)
         file = path.open("rb")
     finally:

@@ -179,9 +179,9 @@ async def _posted_collection_aggregate(request: Request, collection_id: str) -> 
     return Aggregate.from_body(await _body(request), collection_id)
 
 
-async def posted_values(request: Request, known: frozenset[str]) -> dict[str, Any]:
-    """The members of a JSON body, of which these are known. Raises InvalidRequest, TooLarge."""
-    known_query(request, frozenset())
+async def posted_values(request: Request, known: frozenset[str], query: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The members of a JSON body, of which these are known, beside this query. Raises InvalidRequest, TooLarge."""
+    known_query(request, query)
     return parameters.of_body(await _body(request), known)
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import paths
-from app.api.dependencies import Context, ContextDep, known_query, posted_values
+from app.api import paths, signing
+from app.api.dependencies import Context, ContextDep, known_query, posted_values, signable
 from app.api.links import VRT
 from app.api.openapi_pixels import MOSAIC, MOSAIC_BODY, MOSAIC_PARAMETERS
 from app.api.responses import answer
+from app.assets.signing import Signers
 from app.errors import InvalidRequest
 from app.exports import vrt, whole
 from app.stac import parameters
@@ -22,28 +23,30 @@ _KNOWN = _SEARCH | {"asset", "data_type", "nodata"}
 
 @router.get(paths.MOSAIC, summary="A mosaic of what a search finds", responses=MOSAIC, openapi_extra=MOSAIC_PARAMETERS)
 async def get_mosaic(request: Request, context: ContextDep) -> Response:
-    values = parameters.of_query(known_query(request, _KNOWN))
+    query = known_query(request, signable(request, _KNOWN))
+    values = parameters.of_query({name: value for name, value in query.items() if name in _KNOWN})
     if "nodata" in values:
         values["nodata"] = parameters.read("nodata", float, values["nodata"])
-    return await _mosaic(context, values)
+    return await _mosaic(context, values, signing.asked(request))
 
 
 @router.post(paths.MOSAIC, summary="A mosaic of what a search finds", responses=MOSAIC, openapi_extra=MOSAIC_BODY)
 async def post_mosaic(request: Request, context: ContextDep) -> Response:
-    return await _mosaic(context, await posted_values(request, _KNOWN))
+    values = await posted_values(request, _KNOWN, signable(request, frozenset()))
+    return await _mosaic(context, values, signing.asked(request))
 
 
-async def _mosaic(context: Context, values: dict[str, Any]) -> Response:
+async def _mosaic(context: Context, values: dict[str, Any], sign: bool) -> Response:
     search = Search.from_values({name: value for name, value in values.items() if name in _SEARCH})
-    reader = _reader(context, values)
+    reader = _reader(context, values, sign)
     context.watch.lap("parse")
     found = await whole.found(context.catalog, search, context.settings.mosaic_items)
     context.watch.lap("db")
-    parts = [reader.part(item, found.collections[item["collection"]]) for item in found.items]
-    return answer(vrt.mosaic(parts), VRT, context.watch)
+    response = answer(vrt.mosaic(await reader.parts(found)), VRT, context.watch)
+    return signing.unstored(response) if sign else response
 
 
-def _reader(context: Context, values: dict[str, Any]) -> vrt.Reader:
+def _reader(context: Context, values: dict[str, Any], sign: bool) -> vrt.Reader:
     asset = parameters.optional(values, "asset", parameters.text)
     if not asset:
         raise InvalidRequest("asset: says which asset of the items the mosaic is of", "asset")
@@ -53,4 +56,5 @@ def _reader(context: Context, values: dict[str, Any]) -> vrt.Reader:
     nodata = values.get("nodata")
     if nodata is not None and type(nodata) not in (int, float):
         raise InvalidRequest("nodata: is not a number", "nodata")
-    return vrt.Reader(asset, data_type, nodata, context.base, context.settings.href_rules)
+    signers = context.signers if sign else Signers()
+    return vrt.Reader(asset, data_type, nodata, context.base, context.settings.href_rules, signers)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.api.links import JSON, VRT
 from app.api.openapi import ErrorBody, Responses
-from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS, parameter
+from app.api.parameters import ITEM_PARAMETERS, SEARCH_BODY, SEARCH_PARAMETERS, parameter
 from app.exports.vrt import DATA_TYPES
 from app.raster.shape import FORMS, GROUPINGS, RESAMPLING
 
@@ -140,7 +140,7 @@ _TILEJSON: Responses = {
 }
 TILEJSON = _TILEJSON | _errors(_ASKED)
 MOSAIC_PARAMETERS = {"parameters": [*_described(_MOSAIC), *_search()]}
-MOSAIC_BODY = _body(_MOSAIC, ["asset"])
+MOSAIC_BODY = _body(_MOSAIC, ["asset"]) | ITEM_PARAMETERS
 CUBE_BODY = _body(_CUBE, ["assets"])
 _SIZE: _Values = {
     "max_size": ({"type": "integer", "minimum": 1, "maximum": 2048, "default": 512}, "Of the longer side.")
@@ -148,5 +148,5 @@ _SIZE: _Values = {
 PREVIEW_PARAMETERS = {"parameters": _described(_STYLE | _SIZE)}
 ITEM_TILEJSON_PARAMETERS = {"parameters": _described(_STYLE)}
 ITEM_TILE_PARAMETERS = {"parameters": [*_PLACE, _FORM, *_described(_STYLE)]}
-TILEJSON_PARAMETERS: dict[str, Any] = {"parameters": [*_described(_STYLE), *_search()]}
+TILEJSON_PARAMETERS: dict[str, Any] = {"parameters": [*_described(_STYLE), *_search("sign")]}
 TILE_PARAMETERS = {"parameters": [*_PLACE, _FORM, *TILEJSON_PARAMETERS["parameters"]]}

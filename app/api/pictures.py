@@ -1,6 +1,6 @@
 """Items to look at: previews, and web map tiles of an item or of what a search finds, with TileJSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from app.raster import jobs
 from app.raster.grid import Grid, grid
 from app.raster.jobs import PreviewJob, TileJob
 from app.raster.pool import Pool
-from app.raster.sources import Sources
+from app.raster.sources import File
 from app.raster.style import MOST_SIZE, STYLE_PARAMETERS, PictureForm, Style
 from app.raster.tiles import Tile, tilejson
 from app.stac import document as documents
@@ -36,6 +36,8 @@ from app.stac.search import SEARCH_PARAMETERS, Search
 router = APIRouter(tags=["Pictures"])
 
 _SEARCH = SEARCH_PARAMETERS - {"fields", "token"}
+Scenes = tuple[tuple[File, ...], ...]
+
 _FORMS: dict[str, PictureForm] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
 _TILE_ITEMS, _MOST_TILE_ITEMS = 20, 100
 _PREVIEW_SIZE = 512
@@ -52,7 +54,8 @@ async def get_preview(request: Request, context: ContextDep, collection_id: str,
     context.watch.lap("parse")
     item = await _item(context, collection_id, item_id)
     pool: Pool = request.app.state.pool
-    body = await pool.run(jobs.preview, PreviewJob(_files(pool.sources, item, style), style, size, kind))
+    (files,) = await _files(pool, [item], style)
+    body = await pool.run(jobs.preview, PreviewJob(files, style, size, kind))
     return _picture(context, body, kind)
 
 
@@ -76,7 +79,7 @@ async def get_item_tile(request: Request, context: ContextDep, collection_id: st
     context.watch.lap("parse")
     item = await _item(context, collection_id, item_id)
     pool: Pool = request.app.state.pool
-    job = TileJob((_files(pool.sources, item, style),), style, place, form)
+    job = TileJob(await _files(pool, [item], style), style, place, form)
     return _picture(context, await pool.run(jobs.tile, job), form)
 
 
@@ -94,10 +97,10 @@ async def get_tile(request: Request, context: ContextDep) -> Response:
     place, form = _place(request)
     context.watch.lap("parse")
     pool: Pool = request.app.state.pool
-    scenes: tuple[tuple[str, ...], ...] = ()
+    scenes: Scenes = ()
     if area := _within(search.area, place):
         page = await context.catalog.search(replace(search, area=area), context.watch)
-        scenes = tuple(_files(pool.sources, documents.parse(item.content), style) for item in page.items)
+        scenes = await _files(pool, [documents.parse(item.content) for item in page.items], style)
     return _picture(context, await pool.run(jobs.tile, TileJob(scenes, style, place, form)), form)
 
 
@@ -138,8 +141,9 @@ async def _item(context: Context, collection_id: str, item_id: str) -> dict[str,
     return item
 
 
-def _files(sources: Sources, item: Mapping[str, Any], style: Style) -> tuple[str, ...]:
-    return tuple(sources.locate(item, asset) for asset in style.assets)
+async def _files(pool: Pool, items: Sequence[Mapping[str, Any]], style: Style) -> Scenes:
+    located = await pool.access.files(items, style.assets)
+    return tuple(tuple(files[asset] for asset in style.assets) for files in located)
 
 
 def _columns(found: Grid) -> int:

@@ -40,6 +40,14 @@ class Signed:
     expires: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What GDAL needs to read an href: the name it has then, and options for this one read. Either may hold secrets."""
+
+    href: str = field(repr=False)
+    options: Environment = field(default_factory=dict, repr=False)
+
+
 class Signer(Protocol):
     """What does nothing at a boundary returns the href as it is, or nothing to add."""
 
@@ -91,6 +99,17 @@ class Signers:
         """GDAL's configuration for this href alone: it has credentials in it. Raises Unavailable."""
         found = self._signer(href, collection)
         return {} if found is None else await found.environment(href)
+
+    async def readable(self, href: str, collection: str | None = None) -> Readable:
+        """As an href that ends where the signer makes such, so that no keys are given away; else by options.
+
+        Raises Unavailable.
+        """
+        found = self._signer(href, collection)
+        if found is None:
+            return Readable(href)
+        signed = (await found.href(href)).href
+        return Readable(signed) if signed != href else Readable(href, await found.environment(href))
 
     async def item(self, item: dict[str, Any]) -> dict[str, Any]:
         """The item with the hrefs of its assets and their alternates signed; other hrefs are as they were."""

@@ -4,6 +4,7 @@ The first item is on top, which for a search is the newest; below it shows throu
 https://gdal.org/drivers/raster/vrt.html
 """
 
+import asyncio
 import math
 import re
 from collections import Counter
@@ -14,7 +15,9 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 from app.assets.href import Rules, ruled
+from app.assets.signing import Signers
 from app.errors import InvalidMetadata, InvalidRequest
+from app.exports.whole import Found
 from app.raster.grid import Band, grid
 from app.raster.values import common
 from app.stac.asset import asset_of
@@ -77,6 +80,7 @@ class Reader:
     """Reads the parts of a mosaic of one asset; `data_type` and `nodata` hold where nothing else says them.
 
     `base` is the URL of a service whose items these are; without it they are one's own, and local paths are taken too.
+    `signers` sign what whoever has the VRT may read for a while.
     """
 
     asset: str
@@ -84,9 +88,26 @@ class Reader:
     nodata: float | None = None
     base: str | None = None
     rules: Rules = field(default_factory=dict)
+    signers: Signers = field(default_factory=Signers)
 
-    def part(self, item: Mapping[str, Any], collection: Mapping[str, Any] | None = None) -> Part:
-        """Raises NotFound for an asset the item does not have, and InvalidMetadata."""
+    async def parts(self, found: Found) -> list[Part]:
+        """Raises what `part` does, and Unavailable."""
+        parts = []
+        for item in found.items:
+            signed = await self.signers.href(self._href(item), item["collection"])
+            parts.append(self.part(item, found.collections.get(item["collection"]), signed.href))
+            if self.signers.rules:
+                # A signature is work for this worker alone: others are answered between items.
+                await asyncio.sleep(0)
+        return parts
+
+    def part(
+        self, item: Mapping[str, Any], collection: Mapping[str, Any] | None = None, href: str | None = None
+    ) -> Part:
+        """`href` is that of the asset where another is to be read.
+
+        Raises NotFound for an asset the item does not have, and InvalidMetadata.
+        """
         place = f"item {item.get('id')!r}, assets.{self.asset}"
         found = grid(item, self.asset, collection)
         bands = tuple(self._banded(band) for band in found.bands or (Band(dtype=found.dtype, nodata=found.nodata),))
@@ -106,7 +127,8 @@ class Reader:
         left, width, across, top, down, height = found.geotransform
         if across or down or width < 0 or height > 0:
             raise InvalidMetadata("is rotated or upside down, and a mosaic is north up", place)
-        return Part(self._name(item, place), found.crs, left, top, (width, -height), found.shape, bands)
+        name = self._name(self._href(item) if href is None else href, place)
+        return Part(name, found.crs, left, top, (width, -height), found.shape, bands)
 
     def _banded(self, band: Band) -> Band:
         return replace(
@@ -115,16 +137,21 @@ class Reader:
             nodata=self.nodata if band.nodata is None else band.nodata,
         )
 
-    def _name(self, item: Mapping[str, Any], place: str) -> str:
+    def _href(self, item: Mapping[str, Any]) -> str:
+        href = ruled(str(asset_of(item, self.asset).get("href", "")), self.rules)
+        try:
+            return urljoin(self._url(item), href)
+        except ValueError:
+            return href
+
+    def _name(self, url: str, place: str) -> str:
         """The name of the file for GDAL. What is in the href beside a URL is not passed on."""
-        href = str(asset_of(item, self.asset).get("href", ""))
-        url = urljoin(self._url(item), ruled(href, self.rules))
         scheme, host, path, *_ = urlsplit(url)
         if scheme in _PREFIXES and host and not re.search(r"[\x00-\x20\x7f]", url):
             return _PREFIXES[scheme] + (url if scheme in _WHOLE_URL else host + unquote(path))
         if self.base is None and scheme in ("", "file") and path and not _UNWRITABLE.search(path):
             return unquote(path) if scheme else url
-        raise InvalidMetadata(f"{href[:200]!r} is no URL that a mosaic can refer to", place)
+        raise InvalidMetadata(f"{url[:200]!r} is no URL that a mosaic can refer to", place)
 
     def _url(self, item: Mapping[str, Any]) -> str:
         if self.base is not None:

@@ -16,13 +16,15 @@ import xarray as xr
 from odc.geo import CRSError
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import point as point_geometry
+from odc.loader import RasterSource, RioDriver, RioReader
 from pystac import Item, STACError
 from rasterio.errors import RasterioError
 
 from app.errors import InvalidRequest, TooLarge, Unreadable
 from app.raster.grid import Grid, grid
+from app.raster.reading import configured
 from app.raster.shape import CubeShape
-from app.raster.sources import Sources
+from app.raster.sources import File, Sources
 from app.stac.asset import asset_of
 
 Document = Mapping[str, Any]
@@ -36,13 +38,14 @@ _CHUNK = 1024
 class Cube:
     """Items that are to be an array. `collections` fill in what the items leave to their `item_assets`.
 
-    `sources` says what is opened: by default anything, as for one's own files.
+    `files` are what is opened for each of the items, by the keys of assets (`app.raster.access`); None is what their
+    hrefs name, as for one's own files.
     """
 
     items: Sequence[Document]
     shape: CubeShape
     collections: Mapping[str, Document] | None = None
-    sources: Sources = Sources.anything()  # noqa: RUF009 - it is frozen
+    files: Sequence[Mapping[str, File]] | None = None
 
     def lazy(self, chunks: Chunks | None = None) -> xr.DataArray:
         """With dask: nothing is read, and no file opened, before it is asked for. (time, y, x) or (time, band, y, x).
@@ -67,7 +70,7 @@ class Cube:
         """Of one moment, before anything is made that is as large as a side of it. Raises TooLarge."""
         with self._faults():
             place = odc.stac.output_geobox(
-                list(odc.stac.parse_items(map(self._opened, self.items), cfg={"*": {"warnings": "ignore"}})),
+                list(odc.stac.parse_items(self._opened(self._located()), cfg={"*": {"warnings": "ignore"}})),
                 bands=list(self.shape.assets),
                 **self._place(self._grids()),
             )
@@ -88,14 +91,17 @@ class Cube:
             raise InvalidRequest(f"the items make no cube: {error}; crs, resolution and bbox may help", "crs") from None
 
     def _loaded(self, chunks: Chunks) -> xr.DataArray:
+        located = self._located()
+        options = {file.name: file.options for files in located for file in files.values() if file.options}
         with self._faults():
             found = odc.stac.load(
-                [self._opened(item) for item in self.items],
+                list(self._opened(located)),
                 bands=list(self.shape.assets),
                 groupby=self.shape.groupby,
                 resampling=self.shape.resampling,
                 chunks=chunks,
                 stac_cfg=self._described(),
+                driver=_Driver(options) if options else None,
                 **self._place(self._grids()),
             )
         return self._joined(found)
@@ -103,10 +109,17 @@ class Cube:
     def _grid(self, item: Document, asset: str) -> Grid:
         return grid(item, asset, (self.collections or {}).get(str(item.get("collection"))))
 
-    def _opened(self, item: Document) -> Item:
+    def _located(self) -> Sequence[Mapping[str, File]]:
+        if self.files is not None:
+            return self.files
+        own = Sources.anything()
+        return [{key: File(own.locate(item, key)) for key in self.shape.assets} for item in self.items]
+
+    def _opened(self, located: Sequence[Mapping[str, File]]) -> Iterator[Item]:
         """For odc-stac: with the assets that are read, and the names that GDAL opens."""
-        assets = {key: {**asset_of(item, key), "href": self.sources.locate(item, key)} for key in self.shape.assets}
-        return Item.from_dict({**item, "links": [], "assets": assets})
+        for item, files in zip(self.items, located, strict=True):
+            assets = {key: {**asset_of(item, key), "href": files[key].name} for key in self.shape.assets}
+            yield Item.from_dict({**item, "links": [], "assets": assets})
 
     def _described(self) -> dict[str, Any]:
         """What the items leave to their collections."""
@@ -154,6 +167,27 @@ class Cube:
         if len(nodata) == 1 and None not in nodata:
             joined.attrs["nodata"] = nodata.pop()
         return joined.rename("data")
+
+
+class _Reader(RioReader):
+    def __init__(self, source: RasterSource, context: Any, options: Mapping[str, str]) -> None:
+        super().__init__(source, context)
+        self._options = options
+
+    def read(self, *arguments: Any, **more: Any) -> Any:
+        with configured(self._options):
+            return super().read(*arguments, **more)
+
+
+class _Driver(RioDriver):
+    """Opens each file with its own options, by the name of the file."""
+
+    def __init__(self, options: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__()
+        self._options = options
+
+    def open(self, src: RasterSource, ctx: Any) -> _Reader:
+        return _Reader(src, ctx, self._options.get(src.uri, {}))
 
 
 def _too_large(sizes: Mapping[Any, int], pixels: int) -> TooLarge:

@@ -22,6 +22,8 @@ from rasterio.vrt import WarpedVRT
 from rio_stac.stac import get_dataset_geom, get_media_type, get_projection_info, get_raster_info
 
 from app.errors import InvalidDocument
+from app.raster.reading import configured
+from app.raster.sources import File
 from app.raster.values import as_json
 
 _SCHEMA = "https://stac-extensions.github.io/{}/schema.json"
@@ -51,9 +53,9 @@ class About:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
-def item(source: str, about: About) -> dict[str, Any]:
-    """The Item of a file, which GDAL opens by this name. Raises InvalidDocument where it cannot be one."""
-    with _opened(source) as file, _georeferenced(file) as placed:
+def item(source: str, about: About, opened: File | None = None) -> dict[str, Any]:
+    """The Item of a file. GDAL opens it by this name, or as `opened` says. Raises InvalidDocument for what is none."""
+    with _opened(source, opened or File(source)) as file, _georeferenced(file) as placed:
         if placed.crs is None:
             raise InvalidDocument(f"{source}: has no CRS, so nobody knows where it is")
         geometry, bbox = _footprint(placed)
@@ -79,14 +81,14 @@ def item(source: str, about: About) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[DatasetReader]:
+def _opened(source: str, opened: File) -> Iterator[DatasetReader]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            with rasterio.open(source) as file:
+            with configured(opened.options), rasterio.open(opened.name) as file:
                 yield file
     except RasterioError as error:
-        raise InvalidDocument(f"{source}: {error}") from None
+        raise InvalidDocument(f"{source}: {str(error).replace(opened.name, source)}") from None
 
 
 @contextmanager

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from app.raster.shape import CubeShape, Form
-from app.raster.sources import Sources
+from app.raster.sources import File
 from app.raster.style import PictureForm, Style
 from app.raster.tiles import Tile
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewJob:
-    files: tuple[str, ...]
+    files: tuple[File, ...]
     style: Style
     size: int
     form: PictureForm
@@ -23,7 +23,7 @@ class PreviewJob:
 class TileJob:
     """`scenes` are the files of each item, the first on top."""
 
-    scenes: tuple[tuple[str, ...], ...]
+    scenes: tuple[tuple[File, ...], ...]
     style: Style
     place: Tile
     form: PictureForm
@@ -34,9 +34,9 @@ class CubeJob:
     """The cube is written to `path`."""
 
     items: list[dict[str, Any]]
+    files: list[dict[str, File]]
     collections: Mapping[str, Mapping[str, Any]]
     shape: CubeShape
-    sources: Sources
     pixels: int
     form: Form
     path: Path
@@ -58,5 +58,5 @@ def cube(job: CubeJob) -> None:
     from app.raster import files
     from app.raster.cube import Cube
 
-    found = Cube(job.items, job.shape, job.collections, job.sources).loaded(job.pixels)
+    found = Cube(job.items, job.shape, job.collections, job.files).loaded(job.pixels)
     files.write(found, job.form, job.path)

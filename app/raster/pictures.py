@@ -13,11 +13,13 @@ from rio_tiler.mosaic import mosaic_reader
 from rio_tiler.reader import Options
 
 from app.errors import InvalidRequest, Unreadable
+from app.raster.reading import configured
+from app.raster.sources import File
 from app.raster.style import PictureForm, Style
 from app.raster.tiles import SIZE, Tile
 
-# One item's files, an asset each.
-Files = Sequence[str]
+# One item's, an asset each.
+Files = Sequence[File]
 
 
 def preview(files: Files, style: Style, size: int, form: PictureForm) -> bytes:
@@ -72,9 +74,9 @@ def _combined(files: Files, style: Style, read: Callable[[Reader, tuple[int, ...
         raise Unreadable(f"a file of the picture cannot be read: {error}") from None
 
 
-def _read(file: str, style: Style, read: Callable[[Reader, tuple[int, ...]], ImageData], single: bool) -> ImageData:
+def _read(file: File, style: Style, read: Callable[[Reader, tuple[int, ...]], ImageData], single: bool) -> ImageData:
     options: Options = {} if style.nodata is None else {"nodata": style.nodata}
-    with Reader(file, options=options) as reader:
+    with configured(file.options), Reader(file.name, options=options) as reader:
         if style.nodata is not None and not _holds(reader.dataset.dtypes[0], style.nodata):
             raise InvalidRequest(f"nodata: {style.nodata:g} is no value of {reader.dataset.dtypes[0]}", "nodata")
         bands = (1, 2, 3) if single and reader.dataset.count >= 3 else (1,)

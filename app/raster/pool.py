@@ -4,6 +4,7 @@ The service never imports GDAL. A process that takes too long or dies takes its 
 """
 
 import logging
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from anyio import BrokenWorkerProcess, CapacityLimiter, fail_after
 from anyio.to_process import run_sync
 
 from app import errors
+from app.assets.signing import Signers
 from app.errors import TimedOut, TooLarge, Unavailable, Unreadable, UpesiError
+from app.raster.access import Access
 from app.raster.confinement import Confinement, enter
 from app.raster.sources import Sources
 from app.settings import Settings
@@ -23,6 +26,8 @@ Answer = TypeVar("Answer")
 
 # Jobs that wait for a process, for each there is.
 _WAITING = 50
+# Of a URL that is signed.
+_QUERY = re.compile(r"\?[^\s'\"]*=[^\s'\"]*")
 _log = logging.getLogger("upesi")
 
 
@@ -42,11 +47,10 @@ class _Failure:
 
 
 class Pool:
-    def __init__(self, settings: Settings) -> None:
-        self.sources = Sources(
-            frozenset(settings.asset_hosts), settings.static_dir, settings.asset_dir, settings.href_rules
-        )
-        self._confinement = Confinement(self.sources, settings.raster_memory)
+    def __init__(self, settings: Settings, signers: Signers) -> None:
+        sources = Sources(frozenset(settings.asset_hosts), settings.static_dir, settings.asset_dir, settings.href_rules)
+        self.access = Access(sources, signers)
+        self._confinement = Confinement(sources, settings.raster_memory)
         self._limiter = CapacityLimiter(settings.raster_workers)
         self._seconds = settings.raster_timeout
 
@@ -64,12 +68,12 @@ class Pool:
         except TimeoutError:
             raise TimedOut(f"the pixels took longer than {self._seconds:g} s: ask for fewer of them") from None
         except BrokenWorkerProcess:
-            _log.warning("a process for pixels died at %s", asked)
+            _log.warning("a process for pixels died at %s", type(asked).__name__)
             raise Unreadable("the pixels could not be read: what reads them broke") from None
         if isinstance(done, _Failure):
             if done.kind == Unreadable.__name__:
                 # What went wrong has the paths of this machine in it.
-                _log.warning("%s", done.description)
+                _log.warning("%s", _QUERY.sub("?…", done.description))
                 raise Unreadable("a file of these items cannot be read, or is of no format that this service reads")
             raise done.error()
         answer: Answer = done

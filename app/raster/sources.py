@@ -24,6 +24,14 @@ _BUCKETS = {"s3": "/vsis3/", "gs": "/vsigs/"}
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """What GDAL opens, and the options of its configuration for this file alone. Either may hold secrets."""
+
+    name: str = field(repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """What may be opened.
 
@@ -43,17 +51,24 @@ class Sources:
 
     def locate(self, item: Mapping[str, Any], key: str) -> str:
         """What GDAL opens for an asset: a path or a URL. Raises NotFound, InvalidMetadata, Forbidden."""
+        return self.opened(self.href(item, key), item, key)
+
+    def href(self, item: Mapping[str, Any], key: str) -> str:
+        """That of an asset as the operator has it, which a signer may sign. Raises NotFound, InvalidMetadata."""
         href = asset_of(item, key).get("href")
-        place = f"item {item.get('id')!r}, assets.{key}"
         if not isinstance(href, str) or not href or re.search(r"[\x00-\x20\x7f\\]", href):
-            raise InvalidMetadata("the href is not a URL", place)
+            raise InvalidMetadata("the href is not a URL", _place(item, key))
+        return ruled(href, self.rules)
+
+    def opened(self, href: str, item: Mapping[str, Any], key: str) -> str:
+        """What GDAL opens for an href of an asset. Raises Forbidden, which does not repeat a signature."""
         found = self._located(href, item)
         if found is None:
-            raise Forbidden(f"{place}: {href[:200]!r} is not among what this service may open", "assets")
+            told = str(asset_of(item, key).get("href"))[:200]
+            raise Forbidden(f"{_place(item, key)}: {told!r} is not among what this service may open", "assets")
         return found
 
     def _located(self, href: str, item: Mapping[str, Any]) -> str | None:
-        href = ruled(href, self.rules)
         if self.hosts is None and (plain := _own_path(href)) is not None:
             return plain
         try:
@@ -92,6 +107,10 @@ class Sources:
             return True
         host = host.lower()
         return f"{host}:{port}" in self.hosts or (port in _PORTS.values() and host in self.hosts)
+
+
+def _place(item: Mapping[str, Any], key: str) -> str:
+    return f"item {item.get('id')!r}, assets.{key}"
 
 
 def _self_url(item: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from app.bulk.load import Loader
 from app.raster import pictures
 from app.raster.cube import Cube
 from app.raster.shape import CubeShape
-from app.raster.sources import Sources
+from app.raster.sources import File, Sources
 from app.raster.style import Style
 from app.raster.tiles import Tile
 from app.settings import Settings
@@ -112,7 +112,10 @@ async def test_bounds_of_items(client: httpx.AsyncClient, loader: Loader, scenes
 
 async def test_cubes(client: httpx.AsyncClient, scenes: list[Document], tmp_path: Path) -> None:
     asked = {"assets": ["data"], "groupby": "time", "collections": ["things"]}
-    direct = Cube(scenes, CubeShape(("data",)), sources=Sources.anything(tmp_path / "static")).loaded()
+    own = Sources.anything(tmp_path / "static")
+    direct = Cube(
+        scenes, CubeShape(("data",)), files=[{"data": File(own.locate(one, "data"))} for one in scenes]
+    ).loaded()
     netcdf = await client.post("/cube", json=asked)
     assert netcdf.status_code == 200, netcdf.text
     assert netcdf.headers["content-type"] == "application/x-netcdf"
@@ -157,7 +160,7 @@ async def test_cubes_that_cannot_be(client: httpx.AsyncClient) -> None:
 
 async def test_pictures(client: httpx.AsyncClient, scenes: list[Document], tmp_path: Path) -> None:
     item = "/collections/things/items/left"
-    files, style = (str(tmp_path / "static" / "left.tif"),), Style(("data",), ((0, 5000),))
+    files, style = (File(str(tmp_path / "static" / "left.tif")),), Style(("data",), ((0, 5000),))
     preview = await client.get(f"{item}/preview.png?assets=data&rescale=0,5000&max_size=32")
     assert preview.status_code == 200, preview.text
     assert preview.headers["content-type"] == "image/png"
@@ -173,7 +176,7 @@ async def test_pictures(client: httpx.AsyncClient, scenes: list[Document], tmp_p
     assert told["bounds"] == [10, 46, 11, 48]
     anywhere = (await client.get("/tiles/tilejson.json?assets=data")).json()
     assert anywhere["bounds"][::2] == [-180, 180]
-    both = [files, (str(tmp_path / "static" / "right.tif"),)]
+    both = [files, (File(str(tmp_path / "static" / "right.tif")),)]
     url = told["tiles"][0].format(z=place.z, x=place.x, y=place.y)
     assert (await client.get(url)).content == pictures.tile(both, style, place, "png")
     assert (await client.get("/tiles/3/0/0.png?assets=data&bbox=10,46,11,48")).content == pictures.empty("png")

@@ -13,6 +13,7 @@ from rio_tiler.io import Reader
 from app.errors import InvalidRequest, Unreadable
 from app.raster import pictures
 from app.raster.grid import Grid
+from app.raster.sources import File
 from app.raster.style import Style
 from app.raster.tiles import Tile, tilejson
 from tests.raster import images
@@ -42,7 +43,7 @@ def test_a_tile_is_that_of_rio_tiler(red: Path) -> None:
     with Reader(str(red)) as reader:
         direct = reader.tile(place.x, place.y, place.z)
     expected = direct.rescale([(0, 4096)]).array.data[0]
-    found = read(pictures.tile([(str(red),)], Style(("red",), ((0, 4096),)), place, "png"))
+    found = read(pictures.tile([(File(str(red)),)], Style(("red",), ((0, 4096),)), place, "png"))
     assert np.array_equal(found[0], expected)
     assert np.array_equal(found[1], direct.mask)
     assert found[1].any()
@@ -64,51 +65,55 @@ def test_the_first_valid_of_a_mosaic_and_no_more_is_read(tmp_path: Path) -> None
     top, below = np.full((64, 64), 50, "uint8"), np.full((64, 64), 200, "uint8")
     top[:, 32:] = 0
     scenes = [
-        (str(images.write(tmp_path / f"{name}.tif", pixels)),) for name, pixels in (("top", top), ("below", below))
+        (File(str(images.write(tmp_path / f"{name}.tif", pixels))),)
+        for name, pixels in (("top", top), ("below", below))
     ]
     place = place_of(tmp_path / "top.tif", 17)
     found = read(pictures.tile(scenes, Style(("data",)), place, "png"))
     assert set(np.unique(found[0][found[1] == 255])) == {50, 200}
     full = place_of(images.write(tmp_path / "full.tif", np.full((64, 64), 9, "uint8")), 18)
     assert (
-        read(pictures.tile([(str(tmp_path / "full.tif"),), ("/nowhere",)], Style(("data",)), full, "png")).max() == 255
+        read(
+            pictures.tile([(File(str(tmp_path / "full.tif")),), (File("/nowhere"),)], Style(("data",)), full, "png")
+        ).max()
+        == 255
     )
 
 
 def test_three_assets_and_three_bands(tmp_path: Path) -> None:
     bands = np.stack([np.full((8, 8), value, "uint8") for value in (10, 20, 30)])
-    one = str(images.write(tmp_path / "visual.tif", bands))
-    several = tuple(str(images.write(tmp_path / f"{n}.tif", band)) for n, band in enumerate(bands))
+    one = File(str(images.write(tmp_path / "visual.tif", bands)))
+    several = tuple(File(str(images.write(tmp_path / f"{n}.tif", band))) for n, band in enumerate(bands))
     for files, assets in (((one,), ("visual",)), (several, ("r", "g", "b"))):
         found = read(pictures.preview(files, Style(assets), 8, "png"))
         assert found[:, 4, 4].tolist() == [10, 20, 30, 255]
 
 
 def test_previews_are_stretched_and_no_larger_than_asked(red: Path) -> None:
-    found = read(pictures.preview((str(red),), Style(("red",)), 16, "png"))
+    found = read(pictures.preview((File(str(red)),), Style(("red",)), 16, "png"))
     assert found.shape == (2, 16, 16)
     assert (found[0].min(), found[0].max()) == (0, 255)
-    colored = read(pictures.preview((str(red),), Style(("red",), colormap_name="viridis"), 16, "png"))
+    colored = read(pictures.preview((File(str(red)),), Style(("red",), colormap_name="viridis"), 16, "png"))
     assert colored.shape == (4, 16, 16)
 
 
 def test_nowhere(red: Path) -> None:
-    assert not read(pictures.tile([(str(red),)], Style(("red",)), Tile(3, 0, 0), "png"))[1].any()
+    assert not read(pictures.tile([(File(str(red)),)], Style(("red",)), Tile(3, 0, 0), "png"))[1].any()
     assert not read(pictures.tile([], Style(("red",)), Tile(3, 0, 0), "png"))[1].any()
     assert pictures.empty("jpeg")[:2] == b"\xff\xd8"
 
 
 def test_faults(red: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="rescale"):
-        pictures.tile([(str(red),)], Style(("red",)), place_of(red), "png")
+        pictures.tile([(File(str(red)),)], Style(("red",)), place_of(red), "png")
     with pytest.raises(InvalidRequest, match="colormap_name"):
-        pictures.preview((str(red),), Style(("red",), colormap_name="nope"), 16, "png")
+        pictures.preview((File(str(red)),), Style(("red",), colormap_name="nope"), 16, "png")
     for nodata in (float("nan"), -1.0, 0.5, 70_000.0):
         with pytest.raises(InvalidRequest, match="is no value of uint16"):
-            pictures.preview((str(red),), Style(("red",), nodata=nodata), 16, "png")
+            pictures.preview((File(str(red)),), Style(("red",), nodata=nodata), 16, "png")
     (tmp_path / "no.tif").write_text("no")
     with pytest.raises(Unreadable):
-        pictures.preview((str(tmp_path / "no.tif"),), Style(("red",)), 16, "png")
+        pictures.preview((File(str(tmp_path / "no.tif")),), Style(("red",)), 16, "png")
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,20 @@
 """What a process for pixels may do, tried with files and hosts that want more."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.assets.signing import Signers
 from app.errors import TimedOut, TooLarge, Unreadable
 from app.raster.pool import Pool
 from app.settings import Settings
 from tests.raster import images
+from tests.raster.web import Files, web
 
 pytestmark = pytest.mark.anyio
-
-
-@contextmanager
-def web(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    server: HTTPServer = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-
-
-class Files(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Redirects(BaseHTTPRequestHandler):
@@ -103,7 +88,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def pool(folder: Path, *hosts: str, **more: float) -> Pool:
-    return Pool(Settings(static_dir=folder, asset_hosts=hosts, raster_workers=1, **more))  # type: ignore[arg-type]
+    settings = Settings(static_dir=folder, asset_hosts=hosts, raster_workers=1, **more)  # type: ignore[arg-type]
+    return Pool(settings, Signers())
 
 
 async def test_files_and_hosts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
