@@ -156,15 +156,28 @@ def mosaic(
         str | None, typer.Option(help="Where items do not say it: uint16, float32, …", show_default=False)
     ] = None,
     nodata: Annotated[float | None, typer.Option(help="Where items do not say it.", show_default=False)] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="EPSG:32632: items in another are warped into it.", show_default=False)
+    ] = None,
+    resolution: Annotated[
+        float | None, typer.Option(help="In units of the CRS; else the finest.", show_default=False, min=1e-9)
+    ] = None,
+    resampling: Annotated[str, typer.Option(help="nearest, bilinear, cubic, average or mode.")] = "nearest",
     sign: Annotated[bool, typer.Option("--sign", help="With hrefs as UPESI_SIGNERS sign them.")] = False,
 ) -> None:
     """Write a VRT of one asset of all that a search finds, the newest on top, from metadata alone."""
+    _need_libraries()
+    if resampling not in vrt.RESAMPLING:
+        raise SetupError(f"--resampling: {resampling!r} is none of {', '.join(vrt.RESAMPLING)}")
+    from app.exports import warp
+
+    form = vrt.Form(crs, resolution, resampling)
     search = _search(collection, bbox=bbox, datetime=datetime, filter=filter_, limit=limit)
     settings = Settings()
     allowed = signers(settings) if sign else Signers()
     reader = vrt.Reader(asset, data_type, nodata, settings.public_url, settings.href_rules, allowed)
     found = _with_catalog(settings, lambda catalog: whole.found(catalog, search))
-    text = vrt.mosaic(asyncio.run(reader.parts(found)))
+    text = vrt.mosaic(warp.reprojected(asyncio.run(reader.parts(found)), form), form)
     if to == "-":
         typer.echo(text)
     else:

@@ -1,5 +1,6 @@
 """A search as a VRT: the mosaic of one asset of its items."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,22 +12,23 @@ from app.api.openapi_pixels import MOSAIC, MOSAIC_BODY, MOSAIC_PARAMETERS
 from app.api.responses import answer
 from app.assets.signing import Signers
 from app.errors import InvalidRequest
-from app.exports import vrt, whole
+from app.exports import vrt, warp, whole
+from app.raster.shape import positive
 from app.stac import parameters
 from app.stac.search import SEARCH_PARAMETERS, Search
 
 router = APIRouter(tags=["Mosaics"])
 
 _SEARCH = SEARCH_PARAMETERS - {"fields", "token"}
-_KNOWN = _SEARCH | {"asset", "data_type", "nodata"}
+_KNOWN = _SEARCH | {"asset", "data_type", "nodata", "crs", "resolution", "resampling"}
 
 
 @router.get(paths.MOSAIC, summary="A mosaic of what a search finds", responses=MOSAIC, openapi_extra=MOSAIC_PARAMETERS)
 async def get_mosaic(request: Request, context: ContextDep) -> Response:
     query = known_query(request, signable(request, _KNOWN))
     values = parameters.of_query({name: value for name, value in query.items() if name in _KNOWN})
-    if "nodata" in values:
-        values["nodata"] = parameters.read("nodata", float, values["nodata"])
+    for name in {"nodata", "resolution"} & values.keys():
+        values[name] = parameters.read(name, float, values[name])
     return await _mosaic(context, values, signing.asked(request))
 
 
@@ -38,12 +40,22 @@ async def post_mosaic(request: Request, context: ContextDep) -> Response:
 
 async def _mosaic(context: Context, values: dict[str, Any], sign: bool) -> Response:
     search = Search.from_values({name: value for name, value in values.items() if name in _SEARCH})
-    reader = _reader(context, values, sign)
+    reader, form = _reader(context, values, sign), _form(values)
     context.watch.lap("parse")
     found = await whole.found(context.catalog, search, context.settings.mosaic_items)
     context.watch.lap("db")
-    response = answer(vrt.mosaic(await reader.parts(found)), VRT, context.watch)
+    parts = await asyncio.to_thread(warp.reprojected, await reader.parts(found), form)
+    response = answer(vrt.mosaic(parts, form), VRT, context.watch)
     return signing.unstored(response) if sign else response
+
+
+def _form(values: dict[str, Any]) -> vrt.Form:
+    crs = parameters.optional(values, "crs", parameters.text)
+    resolution = parameters.optional(values, "resolution", positive)
+    resampling = parameters.optional(values, "resampling", parameters.text) or "nearest"
+    if resampling not in vrt.RESAMPLING:
+        raise InvalidRequest(f"resampling: {resampling!r} is none of {', '.join(vrt.RESAMPLING)}", "resampling")
+    return vrt.Form(crs, resolution, resampling)
 
 
 def _reader(context: Context, values: dict[str, Any], sign: bool) -> vrt.Reader:

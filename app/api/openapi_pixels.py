@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from app.api.links import JSON, VRT
 from app.api.openapi import ErrorBody, Responses
 from app.api.parameters import ITEM_PARAMETERS, SEARCH_BODY, SEARCH_PARAMETERS, parameter
-from app.exports.vrt import DATA_TYPES
-from app.raster.shape import FORMS, GROUPINGS, RESAMPLING
+from app.exports.vrt import DATA_TYPES, RESAMPLING
+from app.raster import shape
+from app.raster.shape import FORMS, GROUPINGS
 
 _Values = dict[str, tuple[dict[str, Any], str]]
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -46,6 +47,12 @@ _MOSAIC: _Values = {
         "Of the pixels, where items and collections are silent.",
     ),
     "nodata": (_NUMBER, "What is see-through, where items and collections are silent."),
+    "crs": (_TEXT, "EPSG:32632: items in another CRS are warped into it. Without it all have to be in one."),
+    "resolution": (_NUMBER, "Of the mosaic, in units of its CRS; else the finest of its items in it."),
+    "resampling": (
+        {"type": "string", "enum": list(RESAMPLING), "default": "nearest"},
+        "Of items with other pixels, or in another CRS.",
+    ),
 }
 _STYLE: _Values = {
     "assets": (_TEXTS, "One asset, of which the first three bands are seen, or three for red, green and blue."),
@@ -70,7 +77,7 @@ _CUBE: _Values = {
         {"type": "string", "enum": list(GROUPINGS), "default": "time"},
         "What is one moment. In a group the first valid pixel is taken, in the order of time and id.",
     ),
-    "resampling": ({"type": "string", "enum": list(RESAMPLING), "default": "nearest"}, "Of all assets."),
+    "resampling": ({"type": "string", "enum": list(shape.RESAMPLING), "default": "nearest"}, "Of all assets."),
     "point": (
         _TEXTS | {"items": _NUMBER},
         "Longitude and latitude of the middle, instead of `bbox`. "

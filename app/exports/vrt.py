@@ -48,6 +48,7 @@ DATA_TYPES = {
     "cfloat64": "CFloat64",
 }
 _COLORS = {"red": "Red", "green": "Green", "blue": "Blue", "pan": "Gray"}
+RESAMPLING = ("nearest", "bilinear", "cubic", "average", "mode")
 # GDAL's sizes are 32 bits wide.
 _SIDE_AT_MOST = 2**31 - 1
 # XML 1.0 has no way to write these.
@@ -55,8 +56,25 @@ _UNWRITABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """crs: into which other parts are warped; that of all, where None
+    resolution: in units of the CRS; the finest of the parts, where None
+    """
+
+    crs: str | None = None
+    resolution: float | None = None
+    resampling: str = "nearest"
+
+
+_AS_THEY_ARE = Form()
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a mosaic: `source` is its name for GDAL, `bands` has one at least, each with a `dtype`."""
+    """A file of a mosaic: `source` is its name for GDAL, `bands` has one at least, each with a `dtype`.
+
+    `narrowing` is the filter that finds items of this CRS, where their properties say it.
+    """
 
     source: str
     crs: str
@@ -65,6 +83,7 @@ class Part:
     resolution: tuple[float, float]
     shape: tuple[int, int]
     bands: tuple[Band, ...]
+    narrowing: str | None = None
 
     @property
     def right(self) -> float:
@@ -128,7 +147,7 @@ class Reader:
         if across or down or width < 0 or height > 0:
             raise InvalidMetadata("is rotated or upside down, and a mosaic is north up", place)
         name = self._name(self._href(item) if href is None else href, place)
-        return Part(name, found.crs, left, top, (width, -height), found.shape, bands)
+        return Part(name, found.crs, left, top, (width, -height), found.shape, bands, _narrowing(item, found.crs))
 
     def _banded(self, band: Band) -> Band:
         return replace(
@@ -160,15 +179,23 @@ class Reader:
         return next((str(link.get("href")) for link in links or () if link.get("rel") == "self"), "")
 
 
-def mosaic(parts: Sequence[Part]) -> bytes:
-    """The VRT of all the parts, the first on top, in their CRS and with the smallest of their pixels.
+def _narrowing(item: Mapping[str, Any], crs: str) -> str | None:
+    properties = item.get("properties") or {}
+    if properties.get("proj:code") == crs:
+        return f"\"proj:code\" = '{crs}'"
+    epsg = properties.get("proj:epsg")
+    return f'"proj:epsg" = {epsg}' if crs == f"EPSG:{epsg}" else None
+
+
+def mosaic(parts: Sequence[Part], form: Form = _AS_THEY_ARE) -> bytes:
+    """The VRT of all the parts, the first on top. `app.exports.warp` makes parts of one CRS before.
 
     Raises InvalidRequest where there are none, or where they do not go together.
     """
     if not parts:
         raise InvalidRequest("the search finds no item: there is nothing to make a mosaic of")
     _check_alike(parts)
-    width, height = (min(part.resolution[axis] for part in parts) for axis in (0, 1))
+    width, height = (form.resolution or min(part.resolution[axis] for part in parts) for axis in (0, 1))
     left, top = min(part.left for part in parts), max(part.top for part in parts)
     columns = _pixels(max(part.right for part in parts) - left, width)
     rows = _pixels(top - min(part.bottom for part in parts), height)
@@ -180,7 +207,11 @@ def mosaic(parts: Sequence[Part]) -> bytes:
     for number in range(len(parts[0].bands)):
         band = _band_element(root, parts, number)
         for part in reversed(parts):  # what comes later is on top
-            band.append(_source(part, number, ((part.left - left) / width, (top - part.top) / height), (width, height)))
+            offset = (part.left - left) / width, (top - part.top) / height
+            source = _source(part, number, offset, (width, height))
+            if form.resampling != "nearest":
+                source.set("resampling", form.resampling)
+            band.append(source)
     text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)
     return text
 
@@ -200,11 +231,16 @@ def _check_alike(parts: Sequence[Part]) -> None:
         found = Counter(map(of, parts))
         if len(found) > 1:
             said = ", ".join(f"{str(value)[:60]} ({count} items)" for value, count in found.most_common(5))
-            raise InvalidRequest(
-                f"the items have different {kind}: {said}. Search for those of one, as by the filter "
-                "\"proj:code\" = 'EPSG:32632'; POST /cube reprojects",
-                "asset",
-            )
+            raise InvalidRequest(f"the items have different {kind}: {said}. {_way_out(kind, parts)}", "asset")
+
+
+def _way_out(kind: str, parts: Sequence[Part]) -> str:
+    if kind != "CRSs":
+        return "Search for those of one"
+    most, _ = Counter(part.crs for part in parts).most_common(1)[0]
+    narrowing = next((part.narrowing for part in parts if part.crs == most), None)
+    filtered = f"filter={narrowing}" if narrowing else "ids"
+    return f"Search for those of one, as by {filtered}; or say crs={most}, and others are warped into it"
 
 
 def _band_element(root: ElementTree.Element, parts: Sequence[Part], number: int) -> ElementTree.Element:

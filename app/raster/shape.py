@@ -79,7 +79,7 @@ def _one_of(*known: str) -> Callable[[Any], str]:
     return read
 
 
-def _positive(value: Any) -> float:
+def positive(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ValueError("is not a positive number")
     return float(value)
@@ -125,7 +125,7 @@ def _text(value: Any) -> str:
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "assets": names,
     "crs": _text,
-    "resolution": _positive,
+    "resolution": positive,
     "align": _text,
     "groupby": _one_of(*GROUPINGS),
     "resampling": _one_of(*RESAMPLING),

@@ -1,6 +1,7 @@
 """Mosaics, cubes, previews and tiles over HTTP, and what the service does not open."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -91,12 +92,31 @@ async def test_a_mosaic(client: httpx.AsyncClient, tmp_path: Path) -> None:
         ("asset=data&fields=id", 400, "fields"),
         ("asset=data&data_type=long", 400, "data_type"),
         ("asset=data&nodata=x", 400, "nodata"),
+        ("asset=data&crs=EPSG:1", 400, "crs"),
+        ("asset=data&crs=EPSG:3857", 400, "resolution"),
+        ("asset=data&resolution=-1", 400, "resolution"),
+        ("asset=data&resolution=x", 400, "resolution"),
+        ("asset=data&resampling=none", 400, "resampling"),
         ("asset=data&ids=none", 400, None),
         ("asset=nope", 404, None),
     ],
 )
 async def test_no_mosaic(client: httpx.AsyncClient, query: str, status: int, parameter: str | None) -> None:
     assert_error(await client.get(f"/mosaic.vrt?{query}"), status, parameter)
+
+
+async def test_a_mosaic_of_several_crs(client: httpx.AsyncClient, loader: Loader, scenes: list[Document]) -> None:
+    other = scenes[1] | {"id": "other", "properties": scenes[1]["properties"] | {"proj:code": "EPSG:32633"}}
+    await load(loader, other)
+    told = assert_error(await client.get("/mosaic.vrt?asset=data"), 400, "asset")["description"]
+    way_out = re.search(r"as by filter=(.*); or say crs=(EPSG:32632)", told)
+    assert way_out, told
+    filtered = await client.get("/mosaic.vrt", params={"asset": "data", "filter": way_out[1]})
+    assert filtered.content.count(b"<SourceFilename") == 2
+    warped = await client.get("/mosaic.vrt", params={"asset": "data", "crs": way_out[2], "resolution": "20"})
+    assert warped.content.count(b"<SourceFilename") == 3
+    body = {"asset": "data", "crs": way_out[2], "resolution": 20}
+    assert (await client.post("/mosaic.vrt", json=body)).content == warped.content
 
 
 async def test_bounds_of_items(client: httpx.AsyncClient, loader: Loader, scenes: list[Document]) -> None:
