@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
 from app.api import paths
-from app.api.dependencies import ContextDep, posted_values
+from app.api.dependencies import ContextDep, left, posted_values
 from app.api.openapi_pixels import CUBE, CUBE_BODY, CUBE_FORMS
 from app.errors import InvalidRequest
 from app.exports import whole
@@ -26,12 +26,15 @@ router = APIRouter(tags=["Cubes"])
 
 _SEARCH = SEARCH_PARAMETERS - {"fields", "token"}
 _NAMES = {"netcdf": "cube.nc", "zarr": "cube.zarr.zip", "geotiff": "cube.tif"}
-_CHUNK = 1 << 18
+_CHUNK = 1 << 20
 
 
 @router.post(paths.CUBE, summary="A cube of what a search finds", responses=CUBE, openapi_extra=CUBE_BODY)
 async def post_cube(request: Request, context: ContextDep) -> Response:
-    values = await posted_values(request, _SEARCH | MEMBERS | {"format"})
+    values = await posted_values(request, _SEARCH | MEMBERS | {"format", "compress"})
+    compress = values.get("compress", False)
+    if type(compress) is not bool:
+        raise InvalidRequest("compress: is neither true nor false", "compress")
     form = values.get("format", "netcdf")
     if form not in FORMS:
         raise InvalidRequest(f"format: {form!r} is none of {', '.join(FORMS)}", "format")
@@ -48,14 +51,21 @@ async def post_cube(request: Request, context: ContextDep) -> Response:
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="upesi-"))
     try:
         path = folder / _NAMES[form]
-        job = CubeJob(found.items, files, found.collections, shape, context.settings.cube_pixels, form, path)
-        await pool.run(jobs.cube, job)
+        items = [_asked_of(item, shape) for item in found.items]
+        pixels = context.settings.cube_pixels
+        job = CubeJob(items, files, found.collections, shape, pixels, form, path, compress)
+        await pool.run(jobs.cube, job, left(request))
         file = path.open("rb")
     finally:
         # What is open stays readable until it is closed: nothing is left behind, whatever becomes of the answer.
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     context.watch.lap("pixels")
     return _sent(file, form, context.watch.header())
+
+
+def _asked_of(item: Mapping[str, Any], shape: CubeShape) -> dict[str, Any]:
+    """What another process needs of an item."""
+    return {**item, "links": [], "assets": {key: item["assets"][key] for key in shape.assets}}
 
 
 def _search(values: dict[str, Any], shape: CubeShape) -> Search:

@@ -179,6 +179,16 @@ async def _posted_collection_aggregate(request: Request, collection_id: str) -> 
     return Aggregate.from_body(await _body(request), collection_id)
 
 
+def left(request: Request) -> Callable[[], Awaitable[None]]:
+    """Returns when the client has left. For a request whose body has been read, or that has none."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    return gone
+
+
 async def posted_values(request: Request, known: frozenset[str], query: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The members of a JSON body, of which these are known, beside this query. Raises InvalidRequest, TooLarge."""
     known_query(request, query)

@@ -88,6 +88,10 @@ _CUBE: _Values = {
         {"type": "string", "enum": list(FORMS), "default": "netcdf"},
         "NetCDF 4; Zarr 3 in a ZIP; or a cloud-optimised GeoTIFF with a band for each asset of each time.",
     ),
+    "compress": (
+        {"type": "boolean", "default": False},
+        "Whether a NetCDF is packed: half as large or less, and longer to make. The other forms always are.",
+    ),
 }
 
 

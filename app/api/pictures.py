@@ -8,7 +8,7 @@ import shapely
 from fastapi import APIRouter, Request, Response
 
 from app.api import paths
-from app.api.dependencies import Context, ContextDep, known_query
+from app.api.dependencies import Context, ContextDep, known_query, left
 from app.api.links import item_url
 from app.api.openapi_pixels import (
     ITEM_TILE_PARAMETERS,
@@ -55,7 +55,7 @@ async def get_preview(request: Request, context: ContextDep, collection_id: str,
     item = await _item(context, collection_id, item_id)
     pool: Pool = request.app.state.pool
     (files,) = await _files(pool, [item], style)
-    body = await pool.run(jobs.preview, PreviewJob(files, style, size, kind))
+    body = await pool.run(jobs.preview, PreviewJob(files, style, size, kind), left(request))
     return _picture(context, body, kind)
 
 
@@ -80,7 +80,7 @@ async def get_item_tile(request: Request, context: ContextDep, collection_id: st
     item = await _item(context, collection_id, item_id)
     pool: Pool = request.app.state.pool
     job = TileJob(await _files(pool, [item], style), style, place, form)
-    return _picture(context, await pool.run(jobs.tile, job), form)
+    return _picture(context, await pool.run(jobs.tile, job, left(request)), form)
 
 
 @router.get(paths.TILEJSON, summary="TileJSON of a search", responses=TILEJSON, openapi_extra=TILEJSON_PARAMETERS)
@@ -101,7 +101,7 @@ async def get_tile(request: Request, context: ContextDep) -> Response:
     if area := _within(search.area, place):
         page = await context.catalog.search(replace(search, area=area), context.watch)
         scenes = await _files(pool, [documents.parse(item.content) for item in page.items], style)
-    return _picture(context, await pool.run(jobs.tile, TileJob(scenes, style, place, form)), form)
+    return _picture(context, await pool.run(jobs.tile, TileJob(scenes, style, place, form), left(request)), form)
 
 
 def _asked(request: Request) -> tuple[Search, Style]:

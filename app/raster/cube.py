@@ -52,13 +52,16 @@ class Cube:
 
         Raises InvalidRequest, NotFound, InvalidMetadata and Forbidden for items that make no cube.
         """
-        return self._loaded(chunks or {"x": _CHUNK, "y": _CHUNK})
+        with self._faults():
+            return self._loaded(self._opened(), self._place(self._grids()), chunks or {"x": _CHUNK, "y": _CHUNK})
 
     def loaded(self, pixels: int | None = None) -> xr.DataArray:
         """With its pixels. Raises TooLarge where these are more than `pixels`, Unreadable, and what `lazy` does."""
-        if pixels is not None:
-            self._check_size(pixels)
-        planned = self.lazy()
+        with self._faults():
+            items, place = self._opened(), self._place(self._grids())
+            if pixels is not None:
+                place = {"geobox": self._sized(items, place, pixels)}
+            planned = self._loaded(items, place, {"x": _CHUNK, "y": _CHUNK})
         if pixels is not None and planned.size > pixels:
             raise _too_large(planned.sizes, pixels)
         try:
@@ -66,16 +69,15 @@ class Cube:
         except RasterioError as error:
             raise Unreadable(f"a file of the cube cannot be read: {error}") from None
 
-    def _check_size(self, pixels: int) -> None:
-        """Of one moment, before anything is made that is as large as a side of it. Raises TooLarge."""
-        with self._faults():
-            place = odc.stac.output_geobox(
-                list(odc.stac.parse_items(self._opened(self._located()), cfg={"*": {"warnings": "ignore"}})),
-                bands=list(self.shape.assets),
-                **self._place(self._grids()),
-            )
-        if place is not None and place.shape.x * place.shape.y * len(self.shape.assets) > pixels:
-            raise _too_large({"band": len(self.shape.assets), "y": place.shape.y, "x": place.shape.x}, pixels)
+    def _sized(self, items: Sequence[Item], place: dict[str, Any], pixels: int) -> GeoBox:
+        """The grid, before anything is made that is as large as a side of it. Raises TooLarge."""
+        parsed = list(odc.stac.parse_items(items, cfg=self._described()))
+        found = odc.stac.output_geobox(parsed, bands=list(self.shape.assets), **place)
+        if found is None:
+            raise ValueError("their grid cannot be told")
+        if found.shape.x * found.shape.y * len(self.shape.assets) > pixels:
+            raise _too_large({"band": len(self.shape.assets), "y": found.shape.y, "x": found.shape.x}, pixels)
+        return found
 
     def _grids(self) -> list[Grid]:
         return [self._grid(item, asset) for item in self.items for asset in self.shape.assets]
@@ -90,20 +92,18 @@ class Cube:
         except (ValueError, CRSError, STACError) as error:
             raise InvalidRequest(f"the items make no cube: {error}; crs, resolution and bbox may help", "crs") from None
 
-    def _loaded(self, chunks: Chunks) -> xr.DataArray:
-        located = self._located()
-        options = {file.name: file.options for files in located for file in files.values() if file.options}
-        with self._faults():
-            found = odc.stac.load(
-                list(self._opened(located)),
-                bands=list(self.shape.assets),
-                groupby=self.shape.groupby,
-                resampling=self.shape.resampling,
-                chunks=chunks,
-                stac_cfg=self._described(),
-                driver=_Driver(options) if options else None,
-                **self._place(self._grids()),
-            )
+    def _loaded(self, items: Sequence[Item], place: Mapping[str, Any], chunks: Chunks) -> xr.DataArray:
+        options = {file.name: file.options for files in self.files or () for file in files.values() if file.options}
+        found = odc.stac.load(
+            items,
+            bands=list(self.shape.assets),
+            groupby=self.shape.groupby,
+            resampling=self.shape.resampling,
+            chunks=chunks,
+            stac_cfg=self._described(),
+            driver=_Driver(options) if options else None,
+            **place,
+        )
         return self._joined(found)
 
     def _grid(self, item: Document, asset: str) -> Grid:
@@ -115,11 +115,15 @@ class Cube:
         own = Sources.anything()
         return [{key: File(own.locate(item, key)) for key in self.shape.assets} for item in self.items]
 
-    def _opened(self, located: Sequence[Mapping[str, File]]) -> Iterator[Item]:
+    def _opened(self) -> list[Item]:
         """For odc-stac: with the assets that are read, and the names that GDAL opens."""
-        for item, files in zip(self.items, located, strict=True):
+        opened = []
+        for item, files in zip(self.items, self._located(), strict=True):
             assets = {key: {**asset_of(item, key), "href": files[key].name} for key in self.shape.assets}
-            yield Item.from_dict({**item, "links": [], "assets": assets})
+            copied = {**item, "properties": dict(item["properties"]), "links": [], "assets": assets}
+            # What it takes from here is not used again, so it need not copy all of it.
+            opened.append(Item.from_dict(copied, preserve_dict=False))
+        return opened
 
     def _described(self) -> dict[str, Any]:
         """What the items leave to their collections."""

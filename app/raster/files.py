@@ -3,7 +3,6 @@
 from pathlib import Path
 from shutil import make_archive
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import rasterio
 import xarray as xr
@@ -12,11 +11,18 @@ from rasterio.shutil import copy
 from app.raster.cube import stacked
 from app.raster.shape import Form
 
+# With the bytes of pixels sorted, more work hardly makes it smaller.
+_PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
-def write(cube: xr.DataArray, form: Form, path: Path) -> None:
-    """A folder for Zarr, or a ZIP of it where the name ends in .zip; else a file. A lazy cube is read here."""
+
+def write(cube: xr.DataArray, form: Form, path: Path, compress: bool = True) -> None:
+    """A folder for Zarr, or a ZIP of it where the name ends in .zip; else a file. A lazy cube is read here.
+
+    `compress` is for NetCDF, where it takes longer than all else of writing; the others are packed as they are.
+    """
     if form == "netcdf":
-        _named(cube).to_netcdf(path, engine="h5netcdf", encoding=_packed(cube))
+        named = _named(cube)
+        named.to_netcdf(path, engine="h5netcdf", encoding=dict.fromkeys(named.data_vars, _PACKED) if compress else {})
     elif form == "zarr" and path.suffix == ".zip":
         # Its metadata is written more than once, and a ZIP keeps what was.
         with TemporaryDirectory(prefix="upesi-") as folder:
@@ -32,10 +38,6 @@ def _named(cube: xr.DataArray) -> xr.Dataset:
     """The no-data value is an attribute, as xarray would make NaN of `_FillValue`, and floats of whole numbers."""
     array = cube if cube.name else cube.rename("data")
     return array.to_dataset()
-
-
-def _packed(cube: xr.DataArray) -> dict[Any, dict[str, Any]]:
-    return {cube.name or "data": {"compression": "gzip", "compression_opts": 4}}
 
 
 def _write_geotiff(cube: xr.DataArray, path: Path) -> None:

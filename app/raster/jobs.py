@@ -31,7 +31,7 @@ class TileJob:
 
 @dataclass(frozen=True, slots=True)
 class CubeJob:
-    """The cube is written to `path`."""
+    """The cube is written to `path`; NetCDF packed, where that is said, as the other forms always are."""
 
     items: list[dict[str, Any]]
     files: list[dict[str, File]]
@@ -40,6 +40,7 @@ class CubeJob:
     pixels: int
     form: Form
     path: Path
+    compress: bool
 
 
 def preview(job: PreviewJob) -> bytes:
@@ -59,4 +60,4 @@ def cube(job: CubeJob) -> None:
     from app.raster.cube import Cube
 
     found = Cube(job.items, job.shape, job.collections, job.files).loaded(job.pixels)
-    files.write(found, job.form, job.path)
+    files.write(found, job.form, job.path, job.compress)

@@ -16,6 +16,7 @@ from openapi_spec_validator import validate
 
 from app import raster
 from app.bulk.load import Loader
+from app.main import create_app
 from app.raster import pictures
 from app.raster.cube import Cube
 from app.raster.shape import CubeShape
@@ -28,6 +29,7 @@ from tests.api.serving import serving
 from tests.factories import Document, collection, load
 from tests.raster import images
 from tests.raster.images import WEST
+from tests.raster.web import Slow, slow_web
 
 pytestmark = pytest.mark.anyio
 
@@ -141,6 +143,10 @@ async def test_cubes(client: httpx.AsyncClient, scenes: list[Document], tmp_path
     assert netcdf.headers["content-type"] == "application/x-netcdf"
     with xr.open_dataset(BytesIO(netcdf.content), engine="h5netcdf") as read:
         assert np.array_equal(read.data.values, direct.values)
+    packed = await client.post("/cube", json=asked | {"compress": True})
+    assert len(packed.content) < len(netcdf.content)
+    with xr.open_dataset(BytesIO(packed.content), engine="h5netcdf") as read:
+        assert np.array_equal(read.data.values, direct.values)
     tiff = await client.post("/cube", json=asked | {"format": "geotiff"})
     with rasterio.MemoryFile(BytesIO(tiff.content)) as memory, memory.open() as file:
         assert np.array_equal(file.read(), direct.values)
@@ -159,6 +165,7 @@ async def test_cubes(client: httpx.AsyncClient, scenes: list[Document], tmp_path
         ({}, 400, "assets"),
         ({"assets": ["data"], "format": "hdf4"}, 400, "format"),
         ({"assets": ["data"], "nope": 1}, 400, "nope"),
+        ({"assets": ["data"], "compress": 1}, 400, "compress"),
         ({"assets": ["data"], "fields": ["id"]}, 400, "fields"),
         ({"assets": ["data"], "ids": ["none"]}, 400, None),
         ({"assets": ["nope"]}, 404, None),
@@ -262,6 +269,38 @@ async def test_others_are_answered_meanwhile(client: httpx.AsyncClient) -> None:
     cube = client.post("/cube", json={"assets": ["data"]})
     await asyncio.gather(ask("cube", cube), ask("search", client.get("/search")))
     assert done == ["search", "cube"]
+
+
+async def test_a_client_that_leaves_ends_its_job(
+    settings: Settings, loader: Loader, scenes: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.raster.pool._GRACE", 0.1)
+    with slow_web() as port:
+        described = scenes[0]["assets"]["data"] | {"href": f"http://127.0.0.1:{port}/a.tif"}
+        await load(loader, collection(), scenes[0] | {"assets": {"data": described}})
+        service = create_app(settings.model_copy(update={"asset_hosts": (f"127.0.0.1:{port}",), "raster_workers": 1}))
+        for method, path, query, body in (
+            ("GET", "/collections/things/items/left/preview.png", b"assets=data", b""),
+            ("GET", "/tiles/0/0/0.png", b"assets=data", b""),
+            ("POST", "/cube", b"", b'{"assets": ["data"]}'),
+        ):
+            Slow.asked.clear()
+            said = [{"type": "http.request", "body": body}]
+
+            async def receive(said: list[Any] = said) -> Any:
+                if said:
+                    return said.pop()
+                await asyncio.to_thread(Slow.asked.wait, 60)
+                return {"type": "http.disconnect"}
+
+            async def send(_: Any) -> None:
+                pass
+
+            scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": []}
+            scope |= {"scheme": "http", "root_path": "", "http_version": "1.1", "server": ("stac.test", 80)}
+            async with service.router.lifespan_context(service):
+                await asyncio.wait_for(service(scope, receive, send), 60)
+            assert not Slow.go_on.is_set()
 
 
 async def test_the_description(client: httpx.AsyncClient) -> None:

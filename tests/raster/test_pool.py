@@ -1,5 +1,7 @@
 """What a process for pixels may do, tried with files and hosts that want more."""
 
+import asyncio
+import os
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -8,11 +10,11 @@ import numpy as np
 import pytest
 
 from app.assets.signing import Signers
-from app.errors import TimedOut, TooLarge, Unreadable
+from app.errors import TimedOut, TooLarge, Unavailable, Unreadable
 from app.raster.pool import Pool
 from app.settings import Settings
 from tests.raster import images
-from tests.raster.web import Files, web
+from tests.raster.web import Files, Slow, slow_web, web
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +83,15 @@ def die(status: int) -> None:
     os._exit(status)
 
 
+async def left_soon() -> None:
+    await asyncio.sleep(0.01)
+
+
+def children() -> set[str]:
+    """The processes of this one."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     images.write(tmp_path / "a.tif", np.full((4, 4), 7, "uint16"))
@@ -135,6 +146,37 @@ async def test_time_ends_and_the_next_job_is_done(folder: Path) -> None:
     with pytest.raises(TimedOut, match=r"0\.5 s"):
         await pool(folder, raster_timeout=0.5).run(sleep, 60)
     assert await pool(folder).run(mean_of, str(folder / "a.tif")) == 7
+
+
+async def test_a_job_for_nobody_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a file that is read slowly goes on being read, nor is what waits behind it begun."""
+    monkeypatch.setattr("app.raster.pool._GRACE", 0.1)
+    with slow_web() as port:
+        workers = pool(folder, f"127.0.0.1:{port}")
+        gone = asyncio.Event()
+
+        async def left() -> None:
+            await gone.wait()
+
+        url = f"http://127.0.0.1:{port}/a.tif"
+        first = asyncio.create_task(workers.run(mean_of, url, left))
+        await asyncio.to_thread(Slow.asked.wait, 60)
+        processes = children()
+        second = asyncio.create_task(workers.run(mean_of, str(folder / "a.tif"), left))
+        await asyncio.sleep(0.1)
+        gone.set()
+        for task in (first, second):
+            with pytest.raises(Unavailable, match="nobody waits"):
+                await task
+        assert not Slow.go_on.is_set()
+        assert len(children()) == len(processes) - 1
+        assert await workers.run(mean_of, str(folder / "a.tif")) == 7
+
+
+async def test_a_job_that_is_nearly_done_is_let_be(folder: Path) -> None:
+    workers = pool(folder)
+    await workers.run(mean_of, str(folder / "a.tif"))
+    assert await workers.run(sleep, 0.2, left_soon) is None
 
 
 async def test_what_nobody_foresaw_is_for_the_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

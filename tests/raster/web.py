@@ -21,6 +21,35 @@ class Files(SimpleHTTPRequestHandler):
         pass
 
 
+class Slow(BaseHTTPRequestHandler):
+    """Lets whoever comes wait until `go_on` is set; `asked` is set when somebody does."""
+
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.asked.set()
+        self.go_on.wait(60)
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def slow_web() -> Iterator[int]:
+    Slow.asked.clear()
+    Slow.go_on.clear()
+    with web(Slow) as port:
+        try:
+            yield port
+        finally:
+            Slow.go_on.set()
+
+
 class Guarded(Files):
     """Hands files out to whoever has the token."""
 
