@@ -12,11 +12,14 @@ import orjson
 import typer
 
 from app import console, raster
+from app.assets import items
 from app.assets.configuration import signers
+from app.assets.href import absolute
 from app.assets.signing import Signers
 from app.bulk.load import Loader, Stopped
 from app.bulk.prepare import Preparation
 from app.bulk.readers import Entry
+from app.bulk.readers.web import Web
 from app.bulk.report import Report
 from app.catalog import Catalog
 from app.database import ready
@@ -40,6 +43,10 @@ Collections = Annotated[list[str] | None, typer.Option("--collection", help="Of 
 Box = Annotated[str | None, typer.Option(help="west,south,east,north")]
 Times = Annotated[str | None, typer.Option(help="An instant, or `start/end`.")]
 Filter = Annotated[str | None, typer.Option("--filter", help="CQL2 text.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="Items of a file, folder or URL instead of a search; no database.", show_default=False),
+]
 Limit = Annotated[str | None, typer.Option(help="Items at most.")]
 
 _TIMEOUT = 600
@@ -128,7 +135,7 @@ def _instant(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise SetupError(f"--datetime: {text!r} is neither a date nor an RFC 3339 date-time") from None
+        raise SetupError(f"datetime: {text!r} is neither a date nor an RFC 3339 date-time") from None
 
 
 async def _stored(url: str, entries: Iterator[Entry], replaces: bool, rules: Rules) -> Report:
@@ -147,6 +154,7 @@ async def _stored(url: str, entries: Iterator[Entry], replaces: bool, rules: Rul
 def mosaic(
     to: Annotated[str, typer.Option(help="The VRT; `-` is standard output.")],
     asset: Annotated[str, typer.Option(help="Key of the asset.")],
+    source: From = None,
     collection: Collections = None,
     bbox: Box = None,
     datetime: Times = None,
@@ -172,11 +180,13 @@ def mosaic(
     from app.exports import warp
 
     form = vrt.Form(crs, resolution, resampling)
+    _check_place(source, collection=collection, bbox=bbox, datetime=datetime, filter=filter_, limit=limit)
     search = _search(collection, bbox=bbox, datetime=datetime, filter=filter_, limit=limit)
     settings = Settings()
     allowed = signers(settings) if sign else Signers()
-    reader = vrt.Reader(asset, data_type, nodata, settings.public_url, settings.href_rules, allowed)
-    found = _with_catalog(settings, lambda catalog: whole.found(catalog, search))
+    base = None if source else settings.public_url
+    reader = vrt.Reader(asset, data_type, nodata, base, settings.href_rules, allowed)
+    found = _of_source(source) if source else _with_catalog(settings, lambda catalog: whole.found(catalog, search))
     text = vrt.mosaic(warp.reprojected(asyncio.run(reader.parts(found)), form), form)
     if to == "-":
         typer.echo(text)
@@ -189,6 +199,7 @@ def cube(
     to: Annotated[Path, typer.Option(help="The file, or the folder for Zarr.")],
     asset: Annotated[list[str], typer.Option(help="Key of an asset; again for each band.")],
     form: Annotated[Form, typer.Option("--format", help="Of what is written.")] = "netcdf",
+    source: From = None,
     collection: Collections = None,
     bbox: Box = None,
     datetime: Times = None,
@@ -205,6 +216,7 @@ def cube(
 ) -> None:
     """Write what a search finds as a cube: NetCDF, Zarr or a cloud-optimised GeoTIFF."""
     _need_libraries()
+    _check_place(source, collection=collection, datetime=datetime, filter=filter_, limit=limit)
     if to.exists():
         raise SetupError(f"{to} is there already")
     given: dict[str, Any] = {
@@ -224,9 +236,39 @@ def cube(
         place = {"intersects": {"type": "Point", "coordinates": list(shape.point)}}
         search = replace(search, area=Search.from_values(place).area)
     settings = Settings()
-    found = _with_catalog(settings, lambda catalog: whole.found(catalog, search))
+    found = _of_source(source) if source else _with_catalog(settings, lambda catalog: whole.found(catalog, search))
     _write(found, shape, settings, form, to, scheduler)
     typer.echo(f"{to} is there: {len(found.items)} items.")
+
+
+def _check_place(source: str | None, **search: object) -> None:
+    """Raises SetupError."""
+    if source and (given := [f"--{name}" for name, value in search.items() if value is not None]):
+        raise SetupError(f"--from takes all items that are there: {', '.join(given)} would search for some")
+
+
+def _of_source(location: str) -> whole.Found:
+    """Newest first, as a search finds them, with absolute hrefs. Raises SetupError, InvalidMetadata."""
+    with Web() as web:
+        found = [_resolved(placed) for placed in items.read(location, web)]
+    return whole.Found(sorted(found, key=_time, reverse=True), {})
+
+
+def _resolved(placed: items.Placed) -> dict[str, Any]:
+    item = placed.item
+    assets = {
+        key: asset
+        | {"href": absolute(asset.get("href"), item, f"item {item.get('id')!r}, assets.{key}", placed.source)}
+        for key, asset in item.get("assets", {}).items()
+    }
+    return item | {"assets": assets}
+
+
+def _time(item: dict[str, Any]) -> datetime:
+    """Raises SetupError."""
+    properties = item.get("properties", {})
+    said = properties.get("datetime") or properties.get("start_datetime")
+    return _instant(str(said))
 
 
 def _write(

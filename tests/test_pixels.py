@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 import pytest
 import rasterio
+import stac_geoparquet.arrow
 import xarray as xr
 from distributed import LocalCluster
 
@@ -77,6 +78,34 @@ def test_an_item_is_printed(upesi: Upesi, tmp_path: Path) -> None:
     assert item["properties"]["datetime"] == "2024-07-16T12:00:00Z"
 
 
+@pytest.mark.parametrize("form", ["ndjson", "itemcollection", "parquet"])
+def test_from_items_of_a_file(upesi: Upesi, tmp_path: Path, form: str) -> None:
+    """Without the database, and with hrefs that are relative to the file."""
+    pixels = images.numbered(4, 4), images.numbered(4, 4, 100)
+    made = []
+    for number, one in enumerate(pixels):
+        images.write(tmp_path / f"{number}.tif", one, WEST + 20 * number)
+        described = images.asset(f"./{number}.tif", one, WEST + 20 * number)
+        made.append(images.scene(str(number), f"2024-07-1{number}T10:00:00Z", {"data": described}))
+    source = tmp_path / f"items.{form}"
+    if form == "parquet":
+        stac_geoparquet.arrow.to_parquet(stac_geoparquet.arrow.parse_stac_items_to_arrow(made), source)
+    elif form == "ndjson":
+        source.write_bytes(b"\n".join(map(orjson.dumps, made)))
+    else:
+        source.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": made}))
+    nowhere = {"UPESI_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    done = upesi("mosaic", "--from", source, "--to", tmp_path / "m.vrt", "--asset", "data", **nowhere)
+    assert done.returncode == 0, done.stderr
+    with rasterio.open(tmp_path / "m.vrt") as file:
+        assert np.array_equal(file.read(1), np.hstack([pixels[0][:, :2], pixels[1]]))
+    done = upesi("cube", "--from", source, "--to", tmp_path / "c.nc", "--asset", "data", **nowhere)
+    assert done.returncode == 0, done.stderr
+    with xr.open_dataset(tmp_path / "c.nc", engine="h5netcdf") as read:
+        assert read.sizes == {"time": 2, "y": 4, "x": 6}
+        assert np.array_equal(read.data.values[0, :, :4], pixels[0])
+
+
 def test_files_that_need_credentials(upesi: Upesi, tmp_path: Path) -> None:
     pixels = images.numbered(4, 4), images.numbered(4, 4, 100)
     for number, one in enumerate(pixels):
@@ -111,6 +140,8 @@ def test_files_that_need_credentials(upesi: Upesi, tmp_path: Path) -> None:
         (("mosaic", "--to", "-", "--asset", "data"), b"finds no item"),
         (("cube", "--to", "x", "--asset", "data", "--point", "1"), b"not a longitude and a latitude"),
         (("cube", "--to", "x", "--asset", "data", "--bbox", "1,x"), b"bbox"),
+        (("mosaic", "--to", "-", "--asset", "data", "--from", "x", "--limit", "1"), b"--limit would search"),
+        (("cube", "--to", "x", "--asset", "data", "--from", "nowhere.ndjson"), b"nowhere.ndjson"),
     ],
 )
 def test_faults(upesi: Upesi, arguments: tuple[str, ...], said: bytes) -> None:

@@ -113,8 +113,9 @@ class Reader:
         """Raises what `part` does, and Unavailable."""
         parts = []
         for item in found.items:
-            signed = await self.signers.href(self._href(item), item["collection"])
-            parts.append(self.part(item, found.collections.get(item["collection"]), signed.href))
+            collection = str(item.get("collection"))
+            signed = await self.signers.href(self._href(item), collection)
+            parts.append(self.part(item, found.collections.get(collection), signed.href))
             if self.signers.rules:
                 # A signature is work for this worker alone: others are answered between items.
                 await asyncio.sleep(0)
