@@ -90,6 +90,6 @@ async def test_real_items(client: httpx.AsyncClient, loader: Loader, shared_data
 async def test_openapi_describes_the_route(client: httpx.AsyncClient) -> None:
     document = (await client.get("/api")).json()
     described = document["paths"]["/collections/{collection_id}/items/{item_id}/assets/{asset}/grid"]["get"]
-    assert [parameter["name"] for parameter in described["parameters"] if parameter["in"] == "query"] == ["prefer"]
+    assert [parameter["name"] for parameter in described["parameters"] if parameter["in"] == "query"] == ["prefer", "f"]
     assert described["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
     assert "422" not in document["paths"]["/search"]["get"]["responses"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.main import create_app
 from app.settings import Settings
 from tests.api.assertions import assert_error
+from tests.api.serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -19,8 +19,7 @@ CONTENT = bytes(range(256)) * 20
 async def files(tmp_path: Path, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     (tmp_path / "a scene.tif").write_bytes(CONTENT)
     (tmp_path / "readme.txt").write_bytes(b"text " * 1000)
-    service = create_app(settings.model_copy(update={"static_dir": tmp_path}))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(service), base_url="http://stac.test") as client:
+    async with serving(settings.model_copy(update={"static_dir": tmp_path})) as client:
         yield client
 
 

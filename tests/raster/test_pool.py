@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from functools import partial
+from collections.abc import Callable, Coroutine
+from functools import partial, wraps
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -16,7 +17,15 @@ from app.settings import Settings
 from tests.raster import images
 from tests.raster.web import Files, Slow, slow_web, web
 
-pytestmark = pytest.mark.anyio
+
+def alone(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
+    """Run it in an event loop of its own: the processes of one loop are confined once, and here in many ways."""
+
+    @wraps(test)
+    def run(*fixtures: object, **named: object) -> None:
+        asyncio.run(test(*fixtures, **named))
+
+    return run
 
 
 class Redirects(BaseHTTPRequestHandler):
@@ -103,6 +112,7 @@ def pool(folder: Path, *hosts: str, **more: float) -> Pool:
     return Pool(settings, Signers())
 
 
+@alone
 async def test_files_and_hosts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with web(partial(Files, directory=folder)) as port, web(partial(Files, directory=folder)) as other:
         workers = pool(folder, f"127.0.0.1:{port}")
@@ -115,6 +125,7 @@ async def test_files_and_hosts(folder: Path, caplog: pytest.LogCaptureFixture) -
             assert "SOCKS5" in caplog.text
 
 
+@alone
 async def test_a_redirect_leads_nowhere_else(folder: Path) -> None:
     with web(Visited) as inside, web(Redirects) as port:
         Redirects.target = f"http://127.0.0.1:{inside}/a.tif"
@@ -123,6 +134,7 @@ async def test_a_redirect_leads_nowhere_else(folder: Path) -> None:
         assert Visited.visits == 0
 
 
+@alone
 async def test_a_file_that_names_others_is_not_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Although GDAL has to know VRT, to warp an image."""
     source = f"<SimpleSource><SourceFilename>{folder}/a.tif</SourceFilename><SourceBand>1</SourceBand></SimpleSource>"
@@ -135,6 +147,7 @@ async def test_a_file_that_names_others_is_not_read(folder: Path, caplog: pytest
     assert "not recognized" in caplog.text
 
 
+@alone
 async def test_memory_ends(folder: Path) -> None:
     workers = pool(folder, raster_memory=512)
     with pytest.raises(TooLarge, match="512 MB"):
@@ -142,12 +155,14 @@ async def test_memory_ends(folder: Path) -> None:
     assert await workers.run(take, 1) == 1 << 20
 
 
+@alone
 async def test_time_ends_and_the_next_job_is_done(folder: Path) -> None:
     with pytest.raises(TimedOut, match=r"0\.5 s"):
         await pool(folder, raster_timeout=0.5).run(sleep, 60)
     assert await pool(folder).run(mean_of, str(folder / "a.tif")) == 7
 
 
+@alone
 async def test_a_job_for_nobody_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a file that is read slowly goes on being read, nor is what waits behind it begun."""
     monkeypatch.setattr("app.raster.pool._GRACE", 0.1)
@@ -173,12 +188,14 @@ async def test_a_job_for_nobody_ends(folder: Path, monkeypatch: pytest.MonkeyPat
         assert await workers.run(mean_of, str(folder / "a.tif")) == 7
 
 
+@alone
 async def test_a_job_that_is_nearly_done_is_let_be(folder: Path) -> None:
     workers = pool(folder)
     await workers.run(mean_of, str(folder / "a.tif"))
     await workers.run(sleep, 0.2, left_soon)
 
 
+@alone
 async def test_what_nobody_foresaw_is_for_the_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Unreadable, match="a file of these items") as raised:
         await pool(folder).run(stumble, "over a stone")
@@ -186,6 +203,7 @@ async def test_what_nobody_foresaw_is_for_the_log(folder: Path, caplog: pytest.L
     assert "RuntimeError: over a stone" in caplog.text
 
 
+@alone
 async def test_a_process_that_dies_takes_its_job_alone(folder: Path) -> None:
     workers = pool(folder)
     with pytest.raises(Unreadable, match="broke"):

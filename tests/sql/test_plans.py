@@ -112,7 +112,10 @@ async def test_search_follows_the_page(
         search = search.behind(seek)
     plan = await explain(large, statements.items.page(search, PAGE + 1), generic)
     scans = of_items(plan)
-    assert scans
+    if not scans:  # nothing of the interval lies beyond the token, which the statement knows before it reads
+        assert seek is not None
+        assert "datetime" in body
+        return
     assert {node["Node Type"] for node in scans} == {"Index Scan"}
     if generic:  # as the service runs it; with the values another index may do as well
         assert {node["Index Name"] for node in scans} == {index}
