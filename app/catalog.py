@@ -14,6 +14,7 @@ from asyncpg import Record
 
 from app import sql
 from app.counting import Counter
+from app.database.connections import Listener, Manner
 from app.database.pool import Database, Reads
 from app.errors import InvalidRequest, NotFound, TimedOut
 from app.indexing import KnownIndexes
@@ -88,11 +89,10 @@ class Catalog:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, settings: Settings, url: str) -> AsyncIterator["Catalog"]:
+    async def opened(cls, settings: Settings, url: str, listener: Listener | None = None) -> AsyncIterator["Catalog"]:
         reads = Reads(settings.read_database_urls, settings.read_lag) if settings.read_database_urls else None
-        async with Database.opened(
-            url, settings.pool_size, settings.query_timeout, reads, settings.prepared_statements
-        ) as database:
+        manner = Manner(settings.prepared_statements, listener, settings.stop_timeout)
+        async with Database.opened(url, settings.pool_size, settings.query_timeout, reads, manner) as database:
             catalog = cls(
                 database,
                 settings.default_limit,
@@ -134,6 +134,7 @@ class Catalog:
         limit = self._limit(search.limit)
         known = self.indexes.properties
         query = sql.items.page(search, limit + 1, known)
+        watch.way = sql.items.way(search, known)
         watch.lap("sql")
         try:
             rows = await self.database.read(query)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Annotated, TypeVar
 
@@ -37,6 +38,7 @@ from app.demo import rasters
 from app.errors import SetupError, UpesiError
 from app.exports import file as export_file
 from app.exports.file import ExportFormat
+from app.observing import logs
 from app.settings import Settings
 from app.sql.loading import Mode
 from app.stac.search import Search
@@ -99,7 +101,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
     """
     settings = Settings()
     with ready.migrated(settings) as url:
-        _serve(url, host, port, workers)
+        _serve(settings, url, host, port, workers)
 
 
 @app.command()
@@ -289,7 +291,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> N
         _out.print(f"The demo catalogue is there: {report.items} items new, {report.unchanged} as they were.")
         os.environ["UPESI_STATIC_DIR"] = str(static)
         _introduce(f"http://{host}:{port}")
-        _serve(url, host, port, workers)
+        _serve(settings, url, host, port, workers)
 
 
 def _introduce(url: str) -> None:
@@ -303,20 +305,33 @@ def _introduce(url: str) -> None:
     )
 
 
-def _serve(url: str, host: str, port: int, workers: int) -> None:
+def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> None:
     # Worker processes are started afresh: the environment is how they learn of the embedded cluster.
     os.environ["UPESI_DATABASE_URL"] = url
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        timeout_graceful_shutdown=10,
-    )
+    with _folder_of_metrics(settings, workers):
+        uvicorn.run(
+            "app.main:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_config=logs.configuration(settings.log_format),
+            timeout_graceful_shutdown=settings.stop_timeout,
+        )
+
+
+@contextmanager
+def _folder_of_metrics(settings: Settings, workers: int) -> Iterator[None]:
+    """Where several workers keep their metrics, so that any of them can tell those of all."""
+    if settings.metrics == "off" or workers == 1 or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        yield
+        return
+    with TemporaryDirectory(prefix="upesi-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 async def _load(url: str, job: Job, told: Told) -> None:

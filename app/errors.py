@@ -13,9 +13,12 @@ UpesiError
 ├── TooLarge            413  the body is larger than the service accepts
 ├── UnsupportedType     415  the body has a content type that is not read here
 ├── InvalidMetadata     422  what is stored says something that cannot be; `parameter` is its place
+├── TooSlow             408  the body did not come in time
 ├── PreconditionMissing 428  the service asks for If-Match
 ├── Unreadable          502  a file that an item refers to cannot be read
+├── TooManyRequests     429  the client asks more often than it may
 ├── Unavailable         503  the database, or the issuer of tokens, cannot be reached, or refuses new work
+│   └── Busy            503  the service has more to do than it can in time
 └── TimedOut            504  the query ran into the time limit
 
 InvalidDocument is a document that is refused, wherever it came from: a load tells its text, HTTP makes it an
@@ -48,6 +51,8 @@ class UpesiError(Exception):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: ClassVar[str] = "InternalError"
+    # Seconds after which asking again can help; None where it cannot.
+    retry_after: int | None = None
 
     def __init__(self, description: str, parameter: str | None = None) -> None:
         super().__init__(description)
@@ -129,6 +134,11 @@ class InvalidMetadata(UpesiError):
         super().__init__(f"{place}: {description}", place)
 
 
+class TooSlow(UpesiError):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "TooSlow"
+
+
 class PreconditionMissing(UpesiError):
     status = HTTPStatus.PRECONDITION_REQUIRED
     code = "PreconditionRequired"
@@ -139,9 +149,27 @@ class Unreadable(UpesiError):
     code = "Unreadable"
 
 
+class TooManyRequests(UpesiError):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "TooManyRequests"
+
+    def __init__(self, description: str, retry_after: int) -> None:
+        super().__init__(description)
+        self.retry_after = retry_after
+
+
 class Unavailable(UpesiError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "Unavailable"
+    retry_after = 1
+
+
+class Busy(Unavailable):
+    code = "Busy"
+
+    def __init__(self, description: str, retry_after: int) -> None:
+        super().__init__(description)
+        self.retry_after = retry_after
 
 
 class TimedOut(UpesiError):

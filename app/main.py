@@ -1,9 +1,11 @@
 """The composition root: the only module that imports every room."""
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from logging.config import dictConfig
+from multiprocessing import current_process, parent_process
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -25,21 +27,34 @@ from app.api import (
     html,
     items,
     landing,
+    management,
     queryables,
     search,
     transactions,
 )
 from app.api.access import Caching, Guarded
+from app.api.admission import Admission
+from app.api.front import Front, Named
 from app.api.middleware import Compression, Methods, Paths
 from app.assets.configuration import signers
 from app.assets.signing import Signers
 from app.catalog import Catalog
+from app.database import schema
 from app.errors import SetupError
+from app.limits.gate import Gate
+from app.limits.rate import Buckets, OwnBuckets, Policy
+from app.observing import logs
+from app.observing.exchange import Observer
+from app.observing.logs import Access
 from app.settings import Settings
 from app.stac.validation import Rules
 from app.transactions import Transactions
 
 _CHANGES = ("PUT", "PATCH", "DELETE")
+_EXPOSED = [
+    *("ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After"),
+    *("Server-Timing", "X-Request-ID", freshness.HEADER),
+]
 _log = logging.getLogger("upesi")
 
 
@@ -60,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.signers = allowed.served()
     for module in (
         *(landing, docs, collections, collection_members, items, assets),
-        *(queryables, functions, search, aggregations, html),
+        *(queryables, functions, search, aggregations, html, management),
     ):
         app.router.routes.extend(module.router.routes)
     if raster.is_installed():
@@ -72,8 +87,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.router.routes.extend([*browser.router.routes, browser.files(settings.browser_dir)])
     if settings.static_dir is not None:
         app.router.routes.append(Mount("/static", Guarded(StaticFiles(directory=settings.static_dir))))
+    if settings.metrics == "on":
+        management.serve_metrics(app)
     errors.register(app)
-    _wrap(app, settings)
+    app.state.buckets = _buckets(settings)
+    app.state.gate = Gate(settings.max_concurrent, settings.max_waiting, settings.max_wait)
+    _wrap(app, settings, tuple(_observers(app, settings)), app.state.gate)
     return app
 
 
@@ -87,31 +106,119 @@ def _add_pixels(app: FastAPI, settings: Settings, allowed: Signers) -> None:
         app.router.routes.extend(module.router.routes)
 
 
-def _wrap(app: FastAPI, settings: Settings) -> None:
+def _wrap(app: FastAPI, settings: Settings, observers: Sequence[Observer], gate: Gate) -> None:
     """From the inside out."""
     app.add_middleware(Caching)
+    if observers:
+        app.add_middleware(Named)
     app.add_middleware(Compression)
     app.add_middleware(Methods, routes=app.router.routes)
     app.add_middleware(Paths, root_path=settings.root_path)
     app.add_middleware(
+        Admission,
+        gate=gate,
+        buckets=app.state.buckets,
+        trusted=settings.trusted_proxies,
+        timeout=settings.request_timeout,
+    )
+    app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
+        allow_origin_regex=settings.cors_origin_regex.pattern if settings.cors_origin_regex else None,
+        allow_credentials=settings.cors_credentials,
+        max_age=settings.cors_max_age,
         allow_methods=["GET", "HEAD", "OPTIONS", "POST", *(_CHANGES if settings.writes != "off" else ())],
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Location", "Preference-Applied", "Server-Timing", freshness.HEADER],
+        expose_headers=_EXPOSED,
     )
+    app.add_middleware(Front, observers=observers)
+
+
+def _buckets(settings: Settings) -> Buckets | None:
+    if settings.rate_limit is None:
+        return None
+    policy = Policy.of(settings.rate_limit)
+    if settings.rate_limit_redis is None:
+        return OwnBuckets(policy)
+    try:
+        from app.limits.shared import SharedBuckets
+    except ImportError:
+        raise SetupError("UPESI_RATE_LIMIT_REDIS needs the extra: pip install 'upesi[redis]'") from None
+    return SharedBuckets(policy, settings.rate_limit_redis.get_secret_value())
+
+
+def _observers(app: FastAPI, settings: Settings) -> Iterator[Observer]:
+    """What is off is not even imported."""
+    if settings.access_log:
+        yield Access()
+    if settings.metrics != "off":
+        from app.observing.metrics import Metrics
+
+        app.state.metrics = Metrics()
+        yield app.state.metrics
+    if settings.traces != "off":
+        try:
+            from app.observing.tracing import Tracing
+        except ImportError:
+            raise SetupError("UPESI_TRACES needs the extra: pip install 'upesi[otel]'") from None
+        app.state.tracing = Tracing.to_collector()
+        yield app.state.tracing
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    if settings.database_url is None:
+    if settings.log_format == "json" or settings.access_log:
+        dictConfig(logs.configuration(settings.log_format))
+    url = settings.database_url
+    if url is None:
         raise SetupError("UPESI_DATABASE_URL is not set; `upesi serve` starts the embedded cluster where it is not")
-    async with Catalog.opened(settings, settings.database_url) as catalog:
+    await _check_schema(settings, url)
+    app.state.health = management.Health(url)
+    tracing = getattr(app.state, "tracing", None)
+    async with AsyncExitStack() as stack:
+        if tracing is not None:
+            stack.enter_context(tracing.sending())
+        if app.state.buckets is not None:
+            stack.push_async_callback(app.state.buckets.close)
+        catalog = await stack.enter_async_context(
+            Catalog.opened(settings, url, None if tracing is None else tracing.statement)
+        )
         callers = Callers.of(settings, catalog.database)
         app.state.callers, app.state.catalog = callers, catalog.seen_by(callers.anonymous)
-        if settings.writes == "open":
+        if settings.writes == "open" and _is_first_of_the_workers():
             _log.warning("UPESI_WRITES=open: whoever reaches this service can change and delete what it serves")
         if settings.writes != "off":
             app.state.transactions = Transactions.of(settings, catalog, Rules.of(settings))
+        if settings.metrics != "off":
+            await _publish(stack, app, settings.metrics)
         yield
+
+
+async def _check_schema(settings: Settings, url: str) -> None:
+    """Of the primary, or of a replica while that is away. Raises SetupError."""
+    for each in settings.read_database_urls:
+        try:
+            schema.check(await schema.revision(url))
+            return
+        except SetupError:
+            url = each
+    schema.check(await schema.revision(url))
+
+
+async def _publish(stack: AsyncExitStack, app: FastAPI, where: str) -> None:
+    """Metrics, at an address of their own too where one is named."""
+    from app.observing.metrics import listen
+
+    gate: Gate = app.state.gate
+    database = app.state.catalog.database
+    await stack.enter_async_context(
+        app.state.metrics.sampling(lambda: {"requests_waiting": gate.waiting, **database.use()})
+    )
+    if where != "on":
+        stack.callback(listen(where))
+
+
+def _is_first_of_the_workers() -> bool:
+    """What is said once need not be said by each of the processes that uvicorn starts."""
+    return parent_process() is None or current_process().name.endswith("-1")

@@ -19,6 +19,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.limits.client import Network, network
+from app.limits.rate import PATTERN
+
 # What app.stac.access reads.
 _SCOPE = re.compile("stac:(read|write|create|update|delete)(:.+)?")
 
@@ -46,18 +49,29 @@ def _urls(text: object) -> object:
     return urls
 
 
+def _networks(value: object) -> object:
+    return tuple(network(part) for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="UPESI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="UPESI_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: Annotated[
         str | None,
-        Field(description="A PostGIS database; without it the embedded cluster is used", pattern="^postgres(ql)?://"),
+        Field(
+            description="A PostGIS database; without it the embedded cluster is used",
+            pattern="^postgres(ql)?://",
+            repr=False,  # it may have a password in it
+        ),
     ] = None
     read_database_urls: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(_urls),
-        Field(description="Streaming replicas that answer reads, separated by commas; writes go to the primary"),
+        Field(
+            description="Streaming replicas that answer reads, separated by commas; writes go to the primary",
+            repr=False,
+        ),
     ] = ()
     read_lag: Annotated[
         PositiveFloat,
@@ -88,6 +102,32 @@ class Settings(BaseSettings):
         Field(description="Seconds a page whose items are there may wait for its count; then it goes without"),
     ] = 0.05
     max_body_bytes: Annotated[PositiveInt, Field(description="Size of a request body at most")] = 5_000_000
+    request_timeout: Annotated[
+        PositiveFloat,
+        Field(description="Seconds from a request to the begin of its answer; then it is answered with 504, or 408"),
+    ] = 60.0
+    max_concurrent: Annotated[PositiveInt, Field(description="Requests a worker answers at a time; others wait")] = 32
+    max_waiting: Annotated[
+        NonNegativeInt, Field(description="Requests that wait in each worker, at most; more are answered with 503")
+    ] = 1000
+    max_wait: Annotated[
+        PositiveFloat,
+        Field(description="Seconds a request may wait for its turn; one that would wait longer is 503 at once"),
+    ] = 5.0
+    rate_limit: Annotated[
+        str | None,
+        Field(description="Requests of one client, such as `100/minute` (second, hour); more are 429", pattern=PATTERN),
+    ] = None
+    rate_limit_redis: Annotated[
+        SecretStr | None,
+        Field(description="URL of a Redis in which processes share the rate limit; else each has its own"),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        NoDecode,
+        BeforeValidator(_networks),
+        Field(description="Networks, separated by commas, whose proxies are believed what address a client has"),
+    ] = ()
     validate_queryables: Annotated[
         bool, Field(description="Whether a filter or an order that names a property no item has is an error")
     ] = False
@@ -116,6 +156,13 @@ class Settings(BaseSettings):
         BeforeValidator(_parts),
         Field(description="Origins a browser may call from, separated by commas"),
     ] = ("*",)
+    cors_origin_regex: Annotated[
+        re.Pattern[str] | None, Field(description="Other origins a browser may call from, as a regular expression")
+    ] = None
+    cors_credentials: Annotated[
+        bool, Field(description="Whether a browser sends cookies and logins along; the origins must be named then")
+    ] = False
+    cors_max_age: Annotated[NonNegativeInt, Field(description="Seconds a browser remembers what it may do")] = 600
     static_dir: Annotated[
         Path | None, Field(description="Folder served at `/static`, with range requests, for local assets")
     ] = None
@@ -205,6 +252,23 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="Who may read assets where: a JSON list of signers, or the path of a TOML file"),
     ] = None
+    metrics: Annotated[
+        str,
+        Field(
+            description="Where Prometheus finds metrics: `off`, `on` at `/metrics`, or an address such as "
+            "`127.0.0.1:9090`",
+            pattern=r"^(off|on|[^\s/]+:\d{1,5})$",
+        ),
+    ] = "off"
+    traces: Annotated[
+        Literal["off", "otlp"],
+        Field(description="Whether traces are sent, to where `OTEL_EXPORTER_OTLP_ENDPOINT` says"),
+    ] = "off"
+    log_format: Annotated[Literal["text", "json"], Field(description="Log for people, or an object a line")] = "text"
+    access_log: Annotated[bool, Field(description="Whether each request is a line in the log")] = False
+    stop_timeout: Annotated[
+        PositiveInt, Field(description="Seconds that requests, and then the pool, have to end when the service stops")
+    ] = 10
 
     @field_validator("href_rules")
     @classmethod
@@ -229,6 +293,13 @@ class Settings(BaseSettings):
             if not _SCOPE.fullmatch(scope):
                 raise ValueError(f"{scope!r} is no scope such as stac:read or stac:write:COLLECTION")
         return meanings
+
+    @field_validator("cors_credentials")
+    @classmethod
+    def _is_for_named_origins(cls, credentials: bool, info: ValidationInfo) -> bool:
+        if credentials and "*" in info.data.get("cors_origins", ()):
+            raise ValueError("any site could act for its visitors: name the UPESI_CORS_ORIGINS instead of *")
+        return credentials
 
     @field_validator("schema_dir")
     @classmethod

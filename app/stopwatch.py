@@ -4,19 +4,21 @@ from time import perf_counter
 
 
 class Stopwatch:
-    """Each `lap` gives the time since the one before it a name."""
+    """Each `lap` gives the time since the one before it a name. `way` is the one a search took, where there was one."""
 
-    __slots__ = ("_laps", "_last")
+    __slots__ = ("_last", "laps", "way")
 
     def __init__(self) -> None:
-        self._laps: dict[str, float] = {}
+        # Seconds, by name.
+        self.laps: dict[str, float] = {}
+        self.way: str | None = None
         self._last = perf_counter()
 
     def lap(self, name: str) -> None:
         now = perf_counter()
-        self._laps[name] = self._laps.get(name, 0.0) + now - self._last
+        self.laps[name] = self.laps.get(name, 0.0) + now - self._last
         self._last = now
 
     def header(self) -> str:
         """The laps in milliseconds: https://www.w3.org/TR/server-timing/."""
-        return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in self._laps.items())
+        return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in self.laps.items())

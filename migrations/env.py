@@ -13,6 +13,7 @@ from app.settings import Settings
 
 # Any number will do, as long as all processes that migrate take the same one.
 _LOCK = 7_566_073
+_PATIENCE = 5
 
 
 def _include(thing: object, name: str | None, kind: str, reflected: bool, _: object) -> bool:
@@ -32,6 +33,8 @@ def _migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        # Whoever waits for a table makes all who come behind wait too: readers are not to feel a migration for long.
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}s'"))
         context.run_migrations()
         _set_defaults(connection)
 

@@ -1,3 +1,5 @@
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,14 @@ GIVEN = [
     ("count_limit", "0", 0),
     ("count_wait", "0.5", 0.5),
     ("max_body_bytes", "1000", 1000),
+    ("request_timeout", "5", 5.0),
+    ("max_concurrent", "8", 8),
+    ("max_waiting", "0", 0),
+    ("max_wait", "0.5", 0.5),
+    ("rate_limit", "100/minute", "100/minute"),
+    ("rate_limit_redis", "redis://cache", SecretStr("redis://cache")),
+    ("trusted_proxies", "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
+    ("trusted_proxies", "", ()),
     ("validate_queryables", "true", True),
     ("catalog_id", "my", "my"),
     ("catalog_title", "My 🛰", "My 🛰"),
@@ -84,6 +94,9 @@ GIVEN = [
     ("cube_pixels", "1000", 1000),
     ("mosaic_items", "10", 10),
     ("cors_origins", "https://a.example, https://b.example", ("https://a.example", "https://b.example")),
+    ("cors_origin_regex", r"https://.*\.example", re.compile(r"https://.*\.example")),
+    ("cors_credentials", "false", False),
+    ("cors_max_age", "0", 0),
     ("static_dir", "/files", Path("/files")),
     ("thumbnails", "all", "all"),
     ("browser_dir", "/browser", Path("/browser")),
@@ -101,6 +114,12 @@ GIVEN = [
     ("schema_dir", "/schemas", Path("/schemas")),
     ("href_rules", '{"s3://a/": "https://b/"}', {"s3://a/": "https://b/"}),
     ("signers", "/etc/signers.toml", SecretStr("/etc/signers.toml")),
+    ("metrics", "on", "on"),
+    ("metrics", "[::1]:9090", "[::1]:9090"),
+    ("traces", "otlp", "otlp"),
+    ("log_format", "json", "json"),
+    ("access_log", "true", True),
+    ("stop_timeout", "30", 30),
 ]
 
 
@@ -138,6 +157,22 @@ def test_the_table_above_has_each_setting() -> None:
         ("count_limit", "-1"),
         ("count_wait", "-0.1"),
         ("max_body_bytes", "5MB"),
+        ("request_timeout", "0"),
+        ("max_concurrent", "0"),
+        ("max_waiting", "-1"),
+        ("max_wait", "0"),
+        ("rate_limit", "100"),
+        ("rate_limit", "0/minute"),
+        ("rate_limit", "5/day"),
+        ("trusted_proxies", "proxy.example"),
+        ("cors_origin_regex", "("),
+        ("cors_credentials", "true"),
+        ("cors_max_age", "-1"),
+        ("metrics", "yes"),
+        ("metrics", "/metrics"),
+        ("traces", "on"),
+        ("log_format", "xml"),
+        ("stop_timeout", "0"),
         ("validate_queryables", "perhaps"),
         ("catalog_id", ""),
         ("catalog_title", ""),
@@ -200,3 +235,13 @@ def test_data_directory_follows_the_user(monkeypatch: pytest.MonkeyPatch, user: 
     assert str(default_data_dir()).endswith(folder)
     assert (default_data_dir() == Path("/var/lib/upesi")) == (user == 0)
     assert Settings().data_dir == default_data_dir()
+
+
+def test_no_secret_is_in_what_settings_look_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPESI_DATABASE_URL", "postgresql://u:hidden@h/d")
+    monkeypatch.setenv("UPESI_RATE_LIMIT_REDIS", "redis://:hidden@h")
+    assert "hidden" not in repr(Settings())
+    monkeypatch.setenv("UPESI_DATABASE_URL", "mysql://u:hidden@h/d")
+    with pytest.raises(ValidationError) as failure:
+        Settings()
+    assert "hidden" not in str(failure.value)

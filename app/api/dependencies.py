@@ -19,6 +19,7 @@ from app.api.middleware import without_encoding
 from app.assets.signing import Signers
 from app.catalog import Catalog
 from app.errors import InvalidRequest, PreconditionMissing, TooLarge, UnsupportedType
+from app.observing.exchange import Exchange
 from app.settings import Settings
 from app.stac import parameters
 from app.stac.access import Action
@@ -62,18 +63,18 @@ class Untidy(Exception):
 
 async def context_of(request: Request) -> Context:
     """Raises Unauthorized."""
-    watch = Stopwatch()
-    return _of(request, freshness.known_to(request, await admitted(request)), watch)
+    return _of(request, freshness.known_to(request, await admitted(request)))
 
 
-def _of(request: Request, catalog: Catalog, watch: Stopwatch) -> Context:
+def _of(request: Request, catalog: Catalog) -> Context:
+    exchange: Exchange = request.scope["upesi.exchange"]
     state = request.app.state
     settings: Settings = state.settings
     if settings.public_url is not None:
         base = settings.public_url.rstrip("/")
     else:
         base = base_url(request.scope["scheme"], request.headers, settings.root_path, settings.trust_proxy)
-    return Context(catalog, settings, base, watch, state.signers)
+    return Context(catalog, settings, base, exchange.watch, state.signers)
 
 
 async def _context_of_plain(request: Request) -> Context:
@@ -88,7 +89,7 @@ async def _context_for_all(request: Request) -> Context:
 
 def context_for_all(request: Request) -> Context:
     """Of an answer that has nothing of the catalogue in it."""
-    return _of(request, request.app.state.catalog, Stopwatch())
+    return _of(request, request.app.state.catalog)
 
 
 async def _context_of_item(request: Request) -> Context:
@@ -180,7 +181,13 @@ async def _posted_collection_aggregate(request: Request, collection_id: str) -> 
 
 
 def left(request: Request) -> Callable[[], Awaitable[None]]:
-    """Returns when the client has left. For a request whose body has been read, or that has none."""
+    """Returns when the client has left. For a request whose body has been read, or that has none.
+
+    The request waits for a pool with bounds of its own, so that from here on it takes nobody's place.
+    """
+    exchange: Exchange = request.scope["upesi.exchange"]
+    exchange.step_aside()
+    exchange.let_be()
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -232,6 +239,7 @@ def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Call
         media_type = _media_type(request, media_types) if media_types else ""
         tags = _tags(request, context.settings)
         text = await _body(request) if media_types else b""
+        request.scope["upesi.exchange"].let_be()
         wants_content = "return=representation" in request.headers.get("prefer", "").replace(" ", "").lower()
         context.watch.lap("parse")
         transactions: Transactions = request.app.state.transactions.by(context.catalog.rights)

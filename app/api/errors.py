@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -21,18 +21,32 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(UpesiError, _ours)
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(Untidy, _tidied)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, UpesiError)
-    # What is unavailable now may be there in a moment: say when to ask again.
-    headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    told = _content(error)
+    return await _told(request, error, told.body, told.status, told.headers)
+
+
+class _Content(NamedTuple):
+    body: dict[str, Any]
+    status: int
+    headers: dict[str, str]
+
+
+def _content(error: UpesiError) -> _Content:
+    # What cannot be had now may be there in a moment: say when to ask again.
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if (told := challenge(error)) is not None:
         headers["WWW-Authenticate"] = told
     faults = error.faults if isinstance(error, InvalidBody) else ()
-    body = errors.body(error.code, error.description, error.parameter, faults)
-    return await _told(request, error, body, error.status, headers)
+    return _Content(errors.body(error.code, error.description, error.parameter, faults), error.status, headers)
+
+
+def answer_to(error: UpesiError) -> JSONResponse:
+    """For who is not let in as far as the routes."""
+    return JSONResponse(*_content(error))
 
 
 async def _told(
@@ -69,8 +83,12 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
     return await _told(request, error, errors.body(code, description), error.status_code, headers)
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
+async def unforeseen(request: Request, error: Exception) -> Response:
     """The traceback is for the log; a client learns nothing of the inside."""
     description = "the service failed in a way it did not foresee; its log says more"
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return await _told(request, error, errors.body("InternalError", description), status)
+    body, status = errors.body("InternalError", description), HTTPStatus.INTERNAL_SERVER_ERROR
+    try:
+        return await _told(request, error, body, status)
+    except Exception:
+        # What makes pages may be what failed.
+        return JSONResponse(body, status)

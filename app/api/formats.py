@@ -78,6 +78,8 @@ class Stream(Response):
                 await self._start(send)
                 await send({"type": "http.response.body", "body": b""})
                 return
+            # It sends what it reads for as long as that takes, and knows itself when its client has left.
+            scope["upesi.exchange"].let_be()
             sending = asyncio.create_task(self._send(chunks, send))
             leaving = asyncio.create_task(_left(receive))
             try:

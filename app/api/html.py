@@ -45,7 +45,6 @@ async def get_file(request: Request, name: str) -> Response:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     response = unless_known(request, file.content, file.media_type, Stopwatch(), file.content)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
@@ -150,7 +149,6 @@ def _site(context: Context) -> Site:
 
 def _guarded(response: Response, made: Page) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY.format(images=" ".join(("'self'", *made.origins)))
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 

@@ -107,6 +107,21 @@ class AggregationCollection(BaseModel):
     links: list[dict[str, Any]]
 
 
+class Ping(BaseModel):
+    """The service lives."""
+
+    message: Literal["PONG"]
+
+
+class HealthBody(BaseModel):
+    """`revision` is that of the database's schema, `description` what is wrong and what to do."""
+
+    status: Literal["UP", "DOWN"]
+    database: Literal["UP", "DOWN"]
+    revision: str | None = None
+    description: str | None = None
+
+
 class AssetReader(BaseModel):
     """What reads a file: GDAL's driver by its short name, the engine of xarray; null where there is none."""
 
@@ -189,6 +204,11 @@ ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
 GRID = _answers(AssetGrid, JSON, _BAD, _MISSING, HTTPStatus.UNPROCESSABLE_ENTITY, _DOWN)
 FUNCTIONS = _answers(Functions, JSON, _BAD)
 MEMBERS = _answers(JsonSchema, SCHEMA, _BAD)
+PING: Responses = {200: _content(Ping, JSON, "It lives")}
+HEALTH: Responses = {
+    200: _content(HealthBody, JSON, "Both are well"),
+    503: _content(HealthBody, JSON, "The database cannot be reached, or has a schema this version does not know"),
+}
 QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
 AGGREGATION_COLLECTION = _answers(AggregationCollection, JSON, _BAD, _SLOW, _DOWN)
 COLLECTION_AGGREGATIONS = _answers(AggregationCollection, JSON, _BAD, _MISSING, _SLOW, _DOWN)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -41,6 +42,8 @@ LOST = (
 _log = logging.getLogger("upesi")
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+# What is told of a statement: its text, the seconds it took, and what it failed with.
+Listener = Callable[[str, float, BaseException | None], None]
 
 # How far the log of a server reaches that has been replayed, or written, in bytes.
 POSITION = sql(
@@ -116,15 +119,31 @@ async def in_transaction(connection: Connection) -> AsyncIterator[None]:
     await transaction.commit()
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server is spoken to. `prepares` is false behind a pooler that knows no prepared statements; `listener` is
+    told of each statement that has ended; at the end statements have `close_timeout` seconds to.
+    """
+
+    prepares: bool = True
+    listener: Listener | None = None
+    close_timeout: float = 10
+
+
+ORDINARY = Manner()
+
+
 class Server:
     """A pool of connections to the server of a URL. Errors are the driver's."""
 
-    def __init__(self, url: str, size: int, query_timeout: float | None, prepares: bool = True) -> None:
+    def __init__(self, url: str, size: int, query_timeout: float | None, manner: Manner = ORDINARY) -> None:
         self.url = url
         self.pool: asyncpg.Pool
         self._size = size
         self._query_timeout = query_timeout
-        self._prepares = prepares
+        self._prepares = manner.prepares
+        self._listener = manner.listener
+        self._close_timeout = manner.close_timeout
         self._settings: dict[str, str] | None = SERVER_SETTINGS
 
     async def open(self, connections: int) -> None:
@@ -145,7 +164,7 @@ class Server:
     async def close(self) -> None:
         """Let running queries end, but not for ever."""
         try:
-            await asyncio.wait_for(self.pool.close(), timeout=10)
+            await asyncio.wait_for(self.pool.close(), self._close_timeout)
         except TimeoutError:
             self.pool.terminate()
 
@@ -224,6 +243,9 @@ class Server:
             await connection.set_type_codec(
                 "jsonb", schema="pg_catalog", encoder=_jsonb, decoder=bytes, format="binary"
             )
+        listener = self._listener
+        if listener is not None:
+            connection.add_query_logger(lambda ended: listener(ended.query, ended.elapsed, ended.exception))
 
 
 async def _to_the_end(loading: Coroutine[Any, Any, object]) -> None:

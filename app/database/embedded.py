@@ -40,6 +40,7 @@ _LARGEST_LOG = 10_000_000
 _LONGEST_SOCKET = 103  # bytes of a socket's path on macOS; Linux takes 107
 _ACCEPTS, _REJECTS = 0, 1  # what pg_isready exits with
 _RECOVERY_SECONDS = 600  # replaying max_wal_size takes minutes on a slow disk
+_STOP_SECONDS = 60  # for the last checkpoint
 _LINGER_SECONDS = 60  # for a query that outlives its killed server and holds on to the shared memory
 
 
@@ -248,9 +249,16 @@ class _Cluster:
                 file.unlink()
 
     def stop(self) -> None:
-        """A failure leaves nothing to do: no server is there, or it goes on stopping by itself."""
+        """A failure leaves nothing to do: no server is there.
+
+        A server that recovers from a crash, or has a process that hears nothing, does not stop in the orderly way. It
+        is ended then as a crash would end it, which loses nothing that was committed.
+        """
         self.forget_stale_pid()
-        self.run("pg_ctl", "stop", "-D", "cluster", "-m", "fast", "-w", "-t", str(_RECOVERY_SECONDS))
+        in_order = () if self.answer() == _REJECTS else (("fast", _STOP_SECONDS),)
+        for mode, seconds in (*in_order, ("immediate", _STOP_SECONDS)):
+            if self.run("pg_ctl", "stop", "-D", "cluster", "-m", mode, "-w", "-t", str(seconds)).returncode == 0:
+                break
         with suppress(OSError):
             self.socket_folder.rmdir()
 

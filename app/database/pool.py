@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import asyncpg
 from asyncpg import Record
 
-from app.database.connections import LOST, POSITION, Server, in_transaction
+from app.database.connections import LOST, ORDINARY, POSITION, Manner, Server, in_transaction
 from app.database.content import Decoder
 from app.database.fragment import Fragment, Parameter, sql
 from app.database.replicas import Replicas
@@ -26,8 +26,18 @@ class Reads:
     lag: float
 
 
+class _Demand:
+    """How many have asked for a connection and not given it back."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(demand: _Demand) -> Iterator[None]:
+    demand.number += 1
     try:
         yield
     except (TimeoutError, asyncpg.QueryCanceledError):
@@ -47,6 +57,8 @@ def _translated() -> Iterator[None]:
         ) from error
     except LOST as error:
         raise Unavailable("the database cannot be reached") from error
+    finally:
+        demand.number -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class Database:
     replicas: Replicas | None = None
     # The place in the primary's log that answers must not be older than.
     _seen: int = 0
+    _demand: _Demand = field(default_factory=_Demand)
 
     @classmethod
     @asynccontextmanager
@@ -71,16 +84,16 @@ class Database:
         size: int,
         query_timeout: float | None,
         reads: Reads | None = None,
-        prepares: bool = True,
+        manner: Manner = ORDINARY,
     ) -> AsyncIterator["Database"]:
         """`size` connections at most to each server, opened when they are needed. A query ends after `query_timeout`
-        seconds, or when it is done. `prepares` is false behind a pooler that knows no prepared statements.
+        seconds, or when it is done.
 
         Raises Unavailable, unless there are replicas.
         """
-        primary = Server(url, size, query_timeout, prepares)
+        primary = Server(url, size, query_timeout, manner)
         async with AsyncExitStack() as stack:
-            with _translated():
+            with _translated(_Demand()):
                 try:
                     await primary.open(1 if reads is None else 0)
                 except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
@@ -89,13 +102,19 @@ class Database:
             if reads is None:
                 yield cls(primary, {None: Decoder()})
                 return
-            servers = [Server(each, size, query_timeout, prepares) for each in reads.urls]
+            servers = [Server(each, size, query_timeout, manner) for each in reads.urls]
             replicas = await stack.enter_async_context(Replicas.watched(primary, servers, reads.lag))
             yield cls(primary, {None: Decoder()}, replicas)
 
     @property
     def pool(self) -> asyncpg.Pool:
         return self.primary.pool
+
+    def use(self) -> dict[str, int]:
+        """Of the primary: how many connections are at work, how many are idle, and how many statements wait for one."""
+        size, free = self.pool.get_size(), self.pool.get_idle_size()
+        waiting = max(0, self._demand.number - self.pool.get_max_size())
+        return {"pool_used": size - free, "pool_free": free, "pool_waiting": waiting}
 
     def since(self, position: int) -> "Database":
         """The same, with answers that know of all that had happened at `position`."""
@@ -110,7 +129,7 @@ class Database:
     async def read(self, query: Fragment) -> list[Record]:
         """From a replica, where there is one that may answer. A connection that breaks is made again once."""
         if self.replicas is not None:
-            with _translated():
+            with _translated(_Demand()):
                 rows = await self.replicas.fetch(query, self._seen)
             if rows is not None:
                 return rows
@@ -135,7 +154,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:
         """All or nothing of what is done inside; the driver's errors are translated here too."""
-        with _translated():
+        with _translated(self._demand):
             try:
                 async with self.pool.acquire() as connection, in_transaction(connection):
                     yield Transaction(connection)
@@ -144,7 +163,7 @@ class Database:
                 raise
 
     async def _answered(self, asked: Awaitable[Answer]) -> Answer:
-        with _translated():
+        with _translated(self._demand):
             try:
                 return await asked
             except asyncpg.ReadOnlySQLTransactionError:

@@ -5,14 +5,14 @@ from importlib.resources import files
 
 import asyncpg
 
-from app.database.connections import LOST, connect
+from app.database.connections import connect
 from app.errors import SetupError
 
 
 def migrate(url: str) -> None:
     """Bring the database at `url` up to the newest revision. Safe to repeat, and to run from several places at once.
 
-    Raises SetupError where it cannot be reached.
+    Raises SetupError where it cannot be reached, and where others use its tables for long: then nothing is changed.
     """
     asyncio.run(revision(url))
     # Alembic and SQLAlchemy take most of a second to import, and a service that starts needs them once in its life.
@@ -22,7 +22,12 @@ def migrate(url: str) -> None:
     config = Config(attributes={"url": url})
     # `%` is special in Alembic's configuration.
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except asyncpg.LockNotAvailableError:
+        raise SetupError(
+            "the tables are in use by something that takes long, such as a load: run `upesi migrate` again later"
+        ) from None
 
 
 def newest_revision() -> str:
@@ -35,8 +40,11 @@ async def revision(url: str) -> str | None:
     """The revision the database is at; None where it has no schema of ours. Raises SetupError."""
     try:
         connection = await connect(url, statement_cache_size=0)
-    except (*LOST, ValueError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise SetupError(f"the database cannot be reached: {error}") from None
+    except (ValueError, asyncpg.InterfaceError):
+        # What is wrong may be told with the part of the URL it is in, which may be the password.
+        raise SetupError("the database cannot be reached: its URL cannot be read") from None
     try:
         async with connection.transaction():  # for a pooler, which else might part the steps of the statement
             found: str | None = await connection.fetchval("SELECT version_num FROM upesi_version")

@@ -56,6 +56,17 @@ def page(search: Search, rows: int, indexes: Collection[str] = ()) -> Fragment:
     return _in_order(search, rows) if found is None else _with_candidates(search, rows, found)
 
 
+def way(search: Search, indexes: Collection[str] = ()) -> str:
+    """Which of the ways `page` takes, in a word; `candidates` where terms or an indexed filter lead to the items."""
+    if fields(search.sortby):
+        return "sort" if indexed.field(search, indexes) is None else "property"
+    if search.ids is not None:
+        return "ids"
+    if indexed.candidates(search, indexes) is not None:
+        return "candidates"
+    return "space" if search.area is not None else "time" if search.collections is None else "collections"
+
+
 def _with_candidates(search: Search, rows: int, found: Candidates) -> Fragment:
     scanned, rest = replace(search, terms=None, filter=None), replace(search, terms=None)
     ways = Ways(

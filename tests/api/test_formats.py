@@ -2,20 +2,17 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import orjson
 import pyarrow.parquet as pq
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from app.api.formats import Stream
+from app.api.front import Front
 from app.api.links import GEOJSON, HTML, NDJSON, PARQUET
 from app.bulk.load import Loader
 from app.bulk.readers.geoparquet import entries
@@ -24,6 +21,7 @@ from app.database.pool import Database
 from app.main import create_app
 from app.settings import Settings
 from tests.api.assertions import assert_error
+from tests.api.serving import running
 from tests.factories import Document, collection, item, load
 
 pytestmark = pytest.mark.anyio
@@ -173,22 +171,6 @@ def live(settings: Settings) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def running(app: Any) -> Iterator[str]:
-    config = uvicorn.Config(app, port=0, log_level="critical", ws="none", lifespan="auto")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 WIDE = [item(f"{n:04}", properties={"text": f"{n}" * 12_000, "n": n}) for n in range(1000)]
 
 
@@ -230,7 +212,7 @@ def test_client_that_goes_away_ends_the_stream() -> None:
         assert scope["type"] == "http"
         await Stream(endless(), NDJSON)(scope, receive, send)
 
-    with running(app) as url, httpx.stream("GET", url) as answer:
+    with running(Front(app, ())) as url, httpx.stream("GET", url) as answer:
         parts = answer.iter_bytes(10)
         assert next(parts) == b"x" * 10
         assert not ended.is_set()

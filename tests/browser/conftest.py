@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 from app.bulk.load import Loader
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_formats import running
+from tests.api.serving import running
 from tests.factories import Document, box, collection, item, load
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from app.database import schema
+from app.database.connections import Manner
 from app.database.fragment import sql
 from app.database.pool import Database
 from app.errors import TimedOut, Unavailable
@@ -117,7 +118,7 @@ async def test_many_write_and_read_at_once(pooled: httpx.AsyncClient) -> None:
 
 
 async def test_settings_are_in_force(pooled_url: str) -> None:
-    async with Database.opened(pooled_url, 5, 20, prepares=False) as database:
+    async with Database.opened(pooled_url, 5, 20, manner=Manner(prepares=False)) as database:
         (row,) = await database.fetch(
             sql("SELECT current_setting('plan_cache_mode') || current_setting('work_mem') AS both")
         )
@@ -125,7 +126,7 @@ async def test_settings_are_in_force(pooled_url: str) -> None:
 
 
 async def test_a_query_that_takes_too_long_is_cancelled(pooled_url: str) -> None:
-    async with Database.opened(pooled_url, 2, 0.3, prepares=False) as database:
+    async with Database.opened(pooled_url, 2, 0.3, manner=Manner(prepares=False)) as database:
         for _ in range(4):
             with pytest.raises(TimedOut):
                 await database.fetch(sql("SELECT pg_sleep(20)"))
