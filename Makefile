@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo serve test lint types format lock bench docs browser
+.PHONY: help install dev demo serve test lint types format lock audit sbom bench docs browser
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,13 @@ lock:  ## bring uv.lock in line with pyproject.toml
 
 docs: dev  ## build the pages of docs/ into site/; a link that leads nowhere fails it
 	.venv/bin/mkdocs build --strict --quiet
+
+audit: dev  ## known weaknesses of what the lock has
+	.venv/bin/uv export --quiet --locked --no-dev --all-extras --no-emit-project --output-file .audit.txt
+	.venv/bin/pip-audit --requirement .audit.txt --require-hashes --disable-pip; status=$$?; rm .audit.txt; exit $$status
+
+sbom: dev  ## sbom.json: what the lock has, in CycloneDX
+	.venv/bin/uv export --quiet --locked --no-dev --all-extras --preview-features sbom-export --format cyclonedx1.5 --output-file sbom.json
 
 bench: dev  ## measure against the peers, some 15 minutes; BENCH='search --items 20000' for less
 	.venv/bin/python -m benchmarks $(BENCH)

@@ -55,9 +55,11 @@ async def _run() -> None:
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda *_, **__: connect(url), poolclass=NullPool
     )
-    async with engine.begin() as connection:
-        await connection.run_sync(_migrate)
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_migrate)
+    finally:
+        await engine.dispose()
 
 
 if context.is_offline_mode():

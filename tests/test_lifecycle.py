@@ -1,5 +1,6 @@
 """`upesi serve` on its embedded cluster, as a person runs it: started, stopped, killed, and started again."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -7,15 +8,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+import asyncpg
 import httpx
 import orjson
 import pytest
 
+from app.database import embedded
 from tests.factories import collection, item
 
 UPESI = Path(sys.executable).with_name("upesi")
@@ -32,13 +37,15 @@ def data_dir() -> Iterator[Path]:
 
 
 @contextmanager
-def serving(data_dir: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def serving(
+    data_dir: Path, *options: str, stderr: IO[bytes] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {**os.environ, "UPESI_DATA_DIR": str(data_dir)}
     command = [str(UPESI), "serve", "--port", str(port), *options]
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=stderr)
     try:
         yield process, wait_for(f"http://127.0.0.1:{port}", process)
     finally:
@@ -135,3 +142,128 @@ def test_two_catalogues_on_one_machine(data_dir: Path) -> None:
         load(other, collection(), item("there"))
         assert ids(url) == {"here"}
         assert ids(other_url) == {"there"}
+
+
+def open_slowly(url: str, path: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", f"import httpx; print(httpx.get({url + path!r}, timeout=60).status_code)"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+@contextmanager
+def locked_items(data_dir: Path) -> Iterator[None]:
+    """Whoever reads items waits meanwhile."""
+    with embedded.running(data_dir) as url:
+        ready, done = threading.Event(), threading.Event()
+
+        async def hold() -> None:
+            connection = await asyncpg.connect(url)
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
+                ready.set()
+                await asyncio.to_thread(done.wait)
+            await connection.close()
+
+        thread = threading.Thread(target=asyncio.run, args=(hold(),))
+        thread.start()
+        assert ready.wait(30)
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stop_lets_requests_end(data_dir: Path, workers: str) -> None:
+    with serving(data_dir, "--workers", workers) as (process, url):
+        with locked_items(data_dir):
+            client = open_slowly(url, "/search")
+            time.sleep(2)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            assert process.poll() is None
+            assert client.poll() is None
+        assert client.communicate(timeout=30)[0] == b"200\n"
+        process.wait(timeout=30)
+
+
+def test_a_stop_waits_no_longer_than_it_may(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPESI_STOP_TIMEOUT", "1")
+    with serving(data_dir) as (process, url), locked_items(data_dir):
+        client = open_slowly(url, "/search")
+        time.sleep(2)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        client.communicate(timeout=30)
+        wait_until(lambda: connects(url) is False)
+        assert time.monotonic() - began < 20
+
+
+def connects(url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it does not come to that")
+
+
+def test_workers_are_replaced_and_no_connection_is_refused(data_dir: Path) -> None:
+    with serving(data_dir, "--workers", "2") as (process, url):
+        before = workers_of(process.pid)
+        assert len(before) == 2
+        statuses: list[int] = []
+        stop = threading.Event()
+
+        def ask() -> None:
+            while not stop.is_set():
+                statuses.append(httpx.get(f"{url}/search", timeout=60).status_code)
+
+        failures: list[BaseException] = []
+
+        def asking() -> None:
+            try:
+                ask()
+            except httpx.HTTPError as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=asking) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(workers_of(process.pid)) == 2 and not workers_of(process.pid) & before)
+        os.kill(min(workers_of(process.pid)), signal.SIGTERM)
+        time.sleep(2)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert set(statuses) == {200}
+        assert len(statuses) > 20
+        wait_until(lambda: len(workers_of(process.pid)) == 2)
+
+
+def workers_of(pid: int) -> set[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def test_several_workers_say_once_that_anybody_can_write(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPESI_WRITES", "open")
+    monkeypatch.setenv("UPESI_LOG_FORMAT", "json")
+    monkeypatch.setenv("UPESI_METRICS", "on")
+    with (data_dir.parent / "log").open("wb+") as log:
+        with serving(data_dir, "--workers", "3", stderr=log) as (process, url):
+            wait_until(lambda: len(workers_of(process.pid)) == 3)
+            time.sleep(2)
+            assert {httpx.get(f"{url}/conformance").status_code for _ in range(30)} == {200}
+            told = httpx.get(f"{url}/metrics").text
+        log.seek(0)
+        lines = [orjson.loads(line) for line in log]
+    assert len([line for line in lines if "UPESI_WRITES=open" in line["message"]]) == 1
+    assert 'upesi_requests_total{method="GET",route="/conformance",status="200"} 30.0' in told
+    (data_dir.parent / "log").unlink()

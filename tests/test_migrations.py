@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -21,6 +22,7 @@ from app.bulk.load import Loader
 from app.database import schema
 from app.database.pool import Database
 from app.database.tables import metadata
+from app.errors import SetupError
 from tests.database.fresh import fresh_database, run
 from tests.factories import collection, item, load
 
@@ -245,3 +247,23 @@ def test_at_once_from_several_processes(fresh_url: str, processes: int) -> None:
 def test_parameters_of_a_url_that_the_pool_takes(fresh_url: str, parameter: str) -> None:
     """SQLAlchemy hands each of them to the driver as a keyword, which knows them in a URL only."""
     schema.migrate(f"{fresh_url}{'&' if '?' in fresh_url else '?'}{parameter}")
+
+
+def test_a_table_in_use_is_not_waited_for_without_end(fresh_url: str) -> None:
+    """Who waits for a table makes all wait who come behind. Here somebody writes into it, for long."""
+    schema.migrate(fresh_url)
+    command.downgrade(config(fresh_url), "0002")
+
+    async def while_written() -> None:
+        writer = await asyncpg.connect(fresh_url)
+        async with writer.transaction():
+            await writer.execute("LOCK TABLE items IN ROW EXCLUSIVE MODE")
+            with pytest.raises(SetupError, match="run `upesi migrate` again"):
+                await asyncio.to_thread(schema.migrate, fresh_url)
+        await writer.close()
+
+    asyncio.run(while_written())
+    assert asyncio.run(schema.revision(fresh_url)) == "0002"
+    schema.migrate(fresh_url)
+    schema.migrate(fresh_url)
+    assert asyncio.run(schema.revision(fresh_url)) == schema.newest_revision()

@@ -41,6 +41,7 @@ _LONGEST_SOCKET = 103  # bytes of a socket's path on macOS; Linux takes 107
 _ACCEPTS, _REJECTS = 0, 1  # what pg_isready exits with
 _RECOVERY_SECONDS = 600  # replaying max_wal_size takes minutes on a slow disk
 _STOP_SECONDS = 60  # for the last checkpoint
+_END_SECONDS = 30  # PostgreSQL kills what does not hear it within 5
 _LINGER_SECONDS = 60  # for a query that outlives its killed server and holds on to the shared memory
 
 
@@ -256,7 +257,7 @@ class _Cluster:
         """
         self.forget_stale_pid()
         in_order = () if self.answer() == _REJECTS else (("fast", _STOP_SECONDS),)
-        for mode, seconds in (*in_order, ("immediate", _STOP_SECONDS)):
+        for mode, seconds in (*in_order, ("immediate", _END_SECONDS)):
             if self.run("pg_ctl", "stop", "-D", "cluster", "-m", mode, "-w", "-t", str(seconds)).returncode == 0:
                 break
         with suppress(OSError):

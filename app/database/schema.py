@@ -18,13 +18,16 @@ def migrate(url: str) -> None:
     # Alembic and SQLAlchemy take most of a second to import, and a service that starts needs them once in its life.
     from alembic import command
     from alembic.config import Config
+    from sqlalchemy.exc import DBAPIError
 
     config = Config(attributes={"url": url})
     # `%` is special in Alembic's configuration.
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     try:
         command.upgrade(config, "head")
-    except asyncpg.LockNotAvailableError:
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != asyncpg.LockNotAvailableError.sqlstate:
+            raise
         raise SetupError(
             "the tables are in use by something that takes long, such as a load: run `upesi migrate` again later"
         ) from None

@@ -99,6 +99,7 @@ async def test_every_path_that_answers_get_is_described_or_documentation(client:
         "/collections/{collection_id}/items/{item_id}/assets/{asset}/grid",
         *("/queryables", "/collections/{collection_id}/queryables", "/functions"),
         *("/collections-search", "/collections-queryables", "/collections-sortables"),
+        *("/_mgmt/ping", "/_mgmt/health"),
         *("/aggregate", "/collections/{collection_id}/aggregate"),
         *("/aggregations", "/collections/{collection_id}/aggregations"),
         *("/sortables", "/collections/{collection_id}/sortables"),

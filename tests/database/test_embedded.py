@@ -165,6 +165,35 @@ def test_killed_server_loses_nothing(data_dir: Path) -> None:
         assert ask(url, "SELECT answer FROM committed") == 42
 
 
+def test_server_that_does_not_stop_is_ended(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its processes hears nothing, so that the orderly stop would wait for it without an end."""
+    monkeypatch.setattr(embedded, "_STOP_SECONDS", 3)
+    with running(data_dir) as url:
+        ask(url, "CREATE TABLE kept_too AS SELECT 42 AS answer")
+        os.kill(backend(server_pid(data_dir)), signal.SIGSTOP)
+    assert not (data_dir / "cluster" / "postmaster.pid").exists()
+    with running(data_dir) as url:
+        assert ask(url, "SELECT answer FROM kept_too") == 42
+
+
+def test_server_that_recovers_is_ended_at_once(data_dir: Path) -> None:
+    """A backend that is killed makes it recover, and recovering it does not take connections."""
+    with running(data_dir) as url:
+        ask(url, "CREATE TABLE recovered AS SELECT 42 AS answer")
+        os.kill(backend(server_pid(data_dir)), signal.SIGKILL)
+    assert not (data_dir / "cluster" / "postmaster.pid").exists()
+    with running(data_dir) as url:
+        assert ask(url, "SELECT answer FROM recovered") == 42
+
+
+def backend(postmaster: int) -> int:
+    """A process of the server that writes."""
+    for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+        if b"walwriter" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    raise AssertionError("it has no such process")
+
+
 def test_start_waits_for_a_query_of_a_killed_server(data_dir: Path) -> None:
     """A backend that computes does not notice the death of its server, and holds on to the shared memory."""
     compute = "DO $$ BEGIN WHILE clock_timestamp() < now() + interval '3 s' LOOP END LOOP; END $$"
