@@ -55,7 +55,7 @@ def serving(
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
-    for _ in range(300):
+    for _ in range(900):
         assert process.poll() is None, "the service stopped by itself"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0:
