@@ -44,7 +44,7 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(url + "/collections").status_code == httpx.codes.OK:
+            if httpx.get(url + "/conformance").status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(0.1)

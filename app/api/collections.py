@@ -20,7 +20,7 @@ from app.api.links import (
     post_page_links,
 )
 from app.api.openapi import COLLECTION, COLLECTIONS
-from app.api.parameters import COLLECTIONS_BODY, COLLECTIONS_PARAMETERS
+from app.api.parameters import COLLECTIONS_BODY, COLLECTIONS_PARAMETERS, IF_NONE_MATCH
 from app.api.responses import answer, collection_body, collection_list, unless_known, varied
 from app.api.search import tokens
 
@@ -65,7 +65,7 @@ def _links(base: str, url: str) -> list[Link]:
     ]
 
 
-@router.get(paths.COLLECTION, summary="One collection", responses=COLLECTION)
+@router.get(paths.COLLECTION, summary="One collection", responses=COLLECTION, openapi_extra=IF_NONE_MATCH)
 async def get_collection(request: Request, context: PlainContextDep, collection_id: str) -> Response:
     context.watch.lap("parse")
     collection = await context.catalog.collection(collection_id)

@@ -1,207 +1,66 @@
 """The description of the service: what each route answers, and the document at /api.
 
-The answers are bytes, described by the models that tests hold them against. `parameters.py` has what a route takes.
+The answers are bytes, described by models: those of STAC, and of `bodies.py`. `parameters.py` has what a route takes.
 """
 
 from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Any
 
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
 from app.api import security
+from app.api.bodies import (
+    AggregationCollection,
+    AssetGrid,
+    Batch,
+    CollectionParts,
+    ErrorBody,
+    Functions,
+    HealthBody,
+    ItemParts,
+    JsonSchema,
+    Ping,
+)
 from app.api.links import GEOJSON, HTML, JSON, NDJSON, PARQUET, SCHEMA
 from app.api.parameters import FORM
+from app.settings import Settings
 from app.stac.patch import MERGE, OPERATIONS
 
 Responses = dict[int | str, dict[str, Any]]
 
 
-class FaultBody(BaseModel):
-    """One place of a document that is wrong."""
-
-    path: str
-    message: str
+def _answers(models: type[BaseModel] | UnionType, media_type: str, *statuses: HTTPStatus) -> Responses:
+    return {200: _content(models, media_type, "OK")} | _errors(*statuses)
 
 
-class ErrorBody(BaseModel):
-    """Every error of this service has this shape."""
-
-    code: str
-    description: str
-    parameter: str | None = None
-    faults: list[FaultBody] | None = None
+def _content(models: type[BaseModel] | UnionType, media_type: str, description: str) -> dict[str, Any]:
+    """FastAPI lists the models under JSON; `document` names the media type."""
+    return {"description": description, "model": models, "x-media-type": media_type}
 
 
-class Batch(BaseModel):
-    """What became of the items of a batch."""
-
-    received: int
-    created: int
-    replaced: int
-    unchanged: int
-
-
-class JsonSchema(BaseModel):
-    """A JSON Schema of the properties that can be named."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str
-    title: str
-    properties: dict[str, Any]
-
-
-class FunctionArgument(BaseModel):
-    type: list[str]
-
-
-class Function(BaseModel):
-    name: str
-    description: str
-    arguments: list[FunctionArgument]
-    returns: list[str]
-
-
-class Functions(BaseModel):
-    """The functions a filter can call (OGC 19-079r2, /req/filter/get-functions-response-json)."""
-
-    functions: list[Function]
-
-
-class Bucket(BaseModel):
-    """Items with one value, or a value from `from` and below `to`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    key: str
-    data_type: str
-    frequency: int
-    from_: Annotated[float | None, Field(alias="from")] = None
-    to: float | None = None
-
-
-class Aggregation(BaseModel):
-    """A value, or a frequency distribution; or, at /aggregations, what there will be one of."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    data_type: str
-    frequency_distribution_data_type: str | None = None
-    value: int | str | None = None
-    buckets: list[Bucket] | None = None
-    overflow: int | None = None
-
-
-class AggregationCollection(BaseModel):
-    """What the Aggregation extension answers with."""
-
-    type: Literal["AggregationCollection"]
-    aggregations: list[Aggregation]
-    links: list[dict[str, Any]]
-
-
-class Ping(BaseModel):
-    """The service lives."""
-
-    message: Literal["PONG"]
-
-
-class HealthBody(BaseModel):
-    """`revision` is that of the database's schema, `description` what is wrong and what to do."""
-
-    status: Literal["UP", "DOWN"]
-    database: Literal["UP", "DOWN"]
-    revision: str | None = None
-    description: str | None = None
-
-
-class AssetReader(BaseModel):
-    """What reads a file: GDAL's driver by its short name, the engine of xarray; null where there is none."""
-
-    format: str
-    driver: str | None
-    engine: str | None
-    vector: bool
-
-
-class GridBand(BaseModel):
-    """null is what nobody says. `value = stored * scale + offset`, in `unit`."""
-
-    name: str | None
-    common_name: str | None
-    description: str | None
-    dtype: str | None
-    nodata: float | str | None
-    scale: float | str | None
-    offset: float | str | None
-    unit: str | None
-
-
-class GridBody(BaseModel):
-    """Where the pixels are and what they mean; null is what nobody says, and numbers JSON has not are texts."""
-
-    code: str | None
-    wkt2: str | None
-    projjson: dict[str, Any] | None
-    geotransform: Annotated[list[float], Field(min_length=6, max_length=6, description="In GDAL's order.")] | None
-    shape: Annotated[list[int], Field(min_length=2, max_length=2, description="Rows, columns.")] | None
-    bbox: Annotated[list[float], Field(min_length=4, max_length=4, description="In the CRS.")] | None
-    resolution: Annotated[list[float], Field(min_length=2, max_length=2)] | None
-    bands: list[GridBand]
-    dtype: str | None
-    nodata: float | str | None
-    scale: float | str | None
-    offset: float | str | None
-
-
-class AssetGrid(BaseModel):
-    """What an item and its collection say of an asset; no file is opened for it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    collection: str
-    item: str
-    asset: str
-    href: str
-    expires: str | None
-    reader: AssetReader | None
-    grid: GridBody
-
-
-def _answers(model: type[BaseModel], media_type: str, *statuses: HTTPStatus) -> Responses:
-    return {200: _content(model, media_type, "OK")} | _errors(*statuses)
-
-
-def _content(model: type[BaseModel], media_type: str, description: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    # `model` makes FastAPI collect the schema; the media type it would list it under is replaced in `document`.
-    content = {media_type: {"schema": schema}}
-    return {"description": description, "content": content, "model": model, "x-media-type": media_type}
+def _named(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def _errors(*statuses: HTTPStatus) -> Responses:
     return {int(status): {"model": ErrorBody, "description": status.phrase} for status in statuses}
 
 
-_BAD, _MISSING, _SLOW, _DOWN = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.GATEWAY_TIMEOUT,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
+_BAD, _MISSING = HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
 LANDING = _answers(LandingPage, JSON, _BAD)
 CONFORMS = _answers(Conformance, JSON, _BAD)
-COLLECTIONS = _answers(Collections, JSON, _BAD, _SLOW, _DOWN)
-COLLECTION = _answers(Collection, JSON, _BAD, _MISSING, _DOWN)
-ITEM = _answers(Item, GEOJSON, _BAD, _MISSING, _DOWN)
-GRID = _answers(AssetGrid, JSON, _BAD, _MISSING, HTTPStatus.UNPROCESSABLE_ENTITY, _DOWN)
+COLLECTIONS = _answers(Collections | CollectionParts, JSON, _BAD)
+_KNOWN: Responses = {304: {"description": "As the ETag in If-None-Match says"}}
+COLLECTION = _answers(Collection, JSON, _BAD, _MISSING) | _KNOWN
+ITEM = _answers(Item, GEOJSON, _BAD, _MISSING) | _KNOWN
+GRID = _answers(AssetGrid, JSON, _BAD, _MISSING, HTTPStatus.UNPROCESSABLE_ENTITY)
 FUNCTIONS = _answers(Functions, JSON, _BAD)
 MEMBERS = _answers(JsonSchema, SCHEMA, _BAD)
 PING: Responses = {200: _content(Ping, JSON, "It lives")}
@@ -209,38 +68,28 @@ HEALTH: Responses = {
     200: _content(HealthBody, JSON, "Both are well"),
     503: _content(HealthBody, JSON, "The database cannot be reached, or has a schema this version does not know"),
 }
-QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING, _DOWN)
-AGGREGATION_COLLECTION = _answers(AggregationCollection, JSON, _BAD, _SLOW, _DOWN)
-COLLECTION_AGGREGATIONS = _answers(AggregationCollection, JSON, _BAD, _MISSING, _SLOW, _DOWN)
-_REFUSED = (
-    _BAD,
-    _MISSING,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    _SLOW,
-    _DOWN,
-)
+QUERYABLES = _answers(JsonSchema, SCHEMA, _BAD, _MISSING)
+AGGREGATION_COLLECTION = _answers(AggregationCollection, JSON, _BAD)
+COLLECTION_AGGREGATIONS = _answers(AggregationCollection, JSON, _BAD, _MISSING)
+_REFUSED = (_BAD, _MISSING, HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 _STALE = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED)
 _DONE: Responses = {204: {"description": "Done"}}
-CREATED_ITEM = {201: _content(Item, GEOJSON, "Created")} | _errors(*_REFUSED)
-CREATED_COLLECTION = {201: _content(Collection, JSON, "Created")} | _errors(*_REFUSED)
+CREATED_ITEM = _errors(*_REFUSED) | {201: _content(Item, GEOJSON, "Created")}
+CREATED_ITEM[201]["x-others"] = {JSON: {"schema": _named(Batch)}}
+CREATED_COLLECTION = _errors(*_REFUSED) | {201: _content(Collection | Collections, JSON, "Created")}
 BATCH = {200: _content(Batch, JSON, "Done")} | _errors(*_REFUSED)
 CHANGED_ITEM = _DONE | {200: _content(Item, GEOJSON, "Done, with the content")} | _errors(*_REFUSED, *_STALE)
 CHANGED_COLLECTION = _DONE | {200: _content(Collection, JSON, "Done, with the content")} | _errors(*_REFUSED, *_STALE)
 DELETED = _DONE | _errors(*_REFUSED, *_STALE)
-ITEM_COLLECTION = _answers(ItemCollection, GEOJSON, _BAD, _MISSING, _SLOW, _DOWN)
-ITEM_COLLECTION[200]["x-streams"] = (NDJSON, PARQUET)
+ITEM_COLLECTION = _answers(ItemCollection | ItemParts, GEOJSON, _BAD, _MISSING)
+_STREAM = {"schema": {"type": "string", "format": "binary"}}
+ITEM_COLLECTION[200]["x-others"] = {NDJSON: _STREAM, PARQUET: _STREAM}
 
 
 def _body(*schemas: dict[str, Any], media_types: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
     schema = schemas[0] if len(schemas) == 1 else {"oneOf": list(schemas)}
     content = {media_type: {"schema": schema} for media_type in media_types}
     return {"requestBody": {"required": True, "content": content}}
-
-
-def _named(model: type[BaseModel]) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 _HEADER = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}}
@@ -258,9 +107,23 @@ CASCADE: dict[str, Any] = {
     ]
 }
 _OBJECT = {"type": "object"}
-ITEMS_BODY = _body(_named(Item), _named(ItemCollection), media_types=(JSON, GEOJSON))
+# What else a list says, as its links, is passed over.
+_FEATURES: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "features"],
+    "properties": {
+        "type": {"type": "string", "enum": ["FeatureCollection"]},
+        "features": {"type": "array", "items": _named(Item)},
+    },
+}
+_LIST: dict[str, Any] = {
+    "type": "object",
+    "required": ["collections"],
+    "properties": {"collections": {"type": "array", "items": _named(Collection)}},
+}
+ITEMS_BODY = _body(_named(Item), _FEATURES, media_types=(JSON, GEOJSON))
 ITEM_BODY = _body(_named(Item), media_types=(JSON, GEOJSON)) | IF_MATCH
-COLLECTIONS_BODY = _body(_named(Collection), _named(Collections))
+COLLECTIONS_BODY = _body(_named(Collection), _LIST)
 COLLECTION_BODY = _body(_named(Collection)) | IF_MATCH
 BULK_BODY = _body(
     {
@@ -287,6 +150,8 @@ PATCH_BODY: dict[str, Any] = {
 
 # The tags of what answers with files, which have one form each.
 _OF_FILES = ("Mosaics", "Cubes", "Pictures")
+# The tag of what is no part of the catalogue: it is for machines, and answers when all else is refused.
+_OF_MACHINES = "Management"
 
 
 @lru_cache(maxsize=64)
@@ -308,6 +173,9 @@ def document(app: FastAPI, base: str) -> bytes:
                 _drop_parameter(operation, "sign")
             for response in operation["responses"].values():
                 _name_media_type(response)
+            if operation["tags"][0] == _OF_MACHINES:
+                continue
+            _add_refusals(operation, app.state.settings)
             if method == "get" and operation["tags"][0] not in _OF_FILES:
                 _add_page(operation)
     described["components"]["securitySchemes"] = security.schemes(app.state.settings)
@@ -328,14 +196,27 @@ def _drop_parameter(operation: dict[str, Any], name: str) -> None:
 
 def _name_media_type(response: dict[str, Any]) -> None:
     if media_type := response.pop("x-media-type", None):
-        streams = {other: {"schema": {"type": "string", "format": "binary"}} for other in response.pop("x-streams", ())}
-        response["content"] = {media_type: response["content"][media_type]} | streams
+        response["content"] = {media_type: response["content"][JSON]} | response.pop("x-others", {})
+
+
+def _add_refusals(operation: dict[str, Any], settings: Settings) -> None:
+    """What any route may be answered with before it is asked, or while it is."""
+    statuses = [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT]
+    if "requestBody" in operation:
+        statuses += [HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
+    if settings.rate_limit is not None:
+        statuses.append(HTTPStatus.TOO_MANY_REQUESTS)
+    for status in statuses:
+        refused = {"description": status.phrase, "content": {JSON: {"schema": _named(ErrorBody)}}}
+        operation["responses"].setdefault(str(int(status)), refused)
 
 
 def _add_page(operation: dict[str, Any]) -> None:
     """What is served as JSON is served as HTML too."""
     for response in operation["responses"].values():
-        response["content"][HTML] = {"schema": {"type": "string"}}
+        if "content" in response:
+            response["content"][HTML] = {"schema": {"type": "string"}}
+    operation["responses"]["303"] = {"description": "A browser's form has empty fields: the address without them"}
     parameters = operation.setdefault("parameters", [])
     if all(parameter["name"] != "f" for parameter in parameters):
         parameters.append(FORM)

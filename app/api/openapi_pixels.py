@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.api.bodies import ErrorBody
 from app.api.links import JSON, VRT
-from app.api.openapi import ErrorBody, Responses
-from app.api.parameters import ITEM_PARAMETERS, SEARCH_BODY, SEARCH_PARAMETERS, parameter
+from app.api.openapi import Responses
+from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS, SIGN_PARAMETERS, parameter
 from app.exports.vrt import DATA_TYPES, RESAMPLING
 from app.raster import shape
 from app.raster.shape import FORMS, GROUPINGS
@@ -95,8 +96,12 @@ _CUBE: _Values = {
 }
 
 
+# Nothing is seen without one.
+_NEEDED = ("asset", "assets")
+
+
 def _described(values: _Values) -> list[dict[str, Any]]:
-    return [parameter(name, *value) for name, value in values.items()]
+    return [parameter(name, *value) | {"required": name in _NEEDED} for name, value in values.items()]
 
 
 def _search(*without: str) -> list[dict[str, Any]]:
@@ -121,13 +126,7 @@ def _errors(statuses: Iterable[HTTPStatus]) -> Responses:
     return {int(status): {"model": ErrorBody, "description": status.phrase} for status in statuses}
 
 
-_ASKED = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    HTTPStatus.GATEWAY_TIMEOUT,
-)
+_ASKED = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 _PIXELS = (*_ASKED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.BAD_GATEWAY)
 _PLACE = [
     {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
@@ -151,12 +150,12 @@ _TILEJSON: Responses = {
 }
 TILEJSON = _TILEJSON | _errors(_ASKED)
 MOSAIC_PARAMETERS = {"parameters": [*_described(_MOSAIC), *_search()]}
-MOSAIC_BODY = _body(_MOSAIC, ["asset"]) | ITEM_PARAMETERS
+MOSAIC_BODY = _body(_MOSAIC, ["asset"]) | SIGN_PARAMETERS
 CUBE_BODY = _body(_CUBE, ["assets"])
 _SIZE: _Values = {
     "max_size": ({"type": "integer", "minimum": 1, "maximum": 2048, "default": 512}, "Of the longer side.")
 }
-PREVIEW_PARAMETERS = {"parameters": _described(_STYLE | _SIZE)}
+PREVIEW_PARAMETERS = {"parameters": [_FORM, *_described(_STYLE | _SIZE)]}
 ITEM_TILEJSON_PARAMETERS = {"parameters": _described(_STYLE)}
 ITEM_TILE_PARAMETERS = {"parameters": [*_PLACE, _FORM, *_described(_STYLE)]}
 TILEJSON_PARAMETERS: dict[str, Any] = {"parameters": [*_described(_STYLE), *_search("sign")]}

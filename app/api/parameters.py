@@ -154,7 +154,19 @@ ITEMS_PARAMETERS = _parameters("bbox", "datetime", "ids", "collections", "limit"
 COLLECTIONS_PARAMETERS = _parameters("bbox", "datetime", "limit", *_EXTENSIONS, "token", values=_COLLECTION_VALUES)
 AGGREGATE_PARAMETERS = _parameters(*_AGGREGATED, values=_AGGREGATED)
 
-ITEM_PARAMETERS = _parameters("sign")
+IF_NONE_MATCH: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "ETags of what the client has: nothing is sent where it is the same.",
+        }
+    ]
+}
+SIGN_PARAMETERS = _parameters("sign")
+ITEM_PARAMETERS = {"parameters": [*SIGN_PARAMETERS["parameters"], *IF_NONE_MATCH["parameters"]]}
 GRID_PARAMETERS = _parameters(
     "prefer",
     "sign",

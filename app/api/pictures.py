@@ -44,13 +44,13 @@ _PREVIEW_SIZE = 512
 
 
 @router.get(paths.PREVIEW, summary="A picture of an item", responses=PICTURE, openapi_extra=PREVIEW_PARAMETERS)
-async def get_preview(request: Request, context: ContextDep, collection_id: str, item_id: str, form: str) -> Response:
+async def get_preview(request: Request, context: ContextDep, collection_id: str, item_id: str) -> Response:
     query = known_query(request, STYLE_PARAMETERS | {"max_size"})
     style = Style.from_query(query)
     size = parameters.read("max_size", parameters.whole, query.get("max_size", str(_PREVIEW_SIZE)))
     if not 0 < size <= MOST_SIZE:
         raise InvalidRequest(f"max_size: {size} is not from 1 to {MOST_SIZE}", "max_size")
-    kind = _form(form)
+    kind = _form(request.path_params["form"])
     context.watch.lap("parse")
     item = await _item(context, collection_id, item_id)
     pool: Pool = request.app.state.pool

@@ -7,7 +7,7 @@ from app.settings import Settings
 
 AUTHENTICATION = "https://stac-extensions.github.io/authentication/v1.1.0/schema.json"
 _DISCOVERY = "/.well-known/openid-configuration"
-_OPEN = "Core"
+_OPEN = {"Core", "Management"}
 _CHANGES = {"Transaction", "Collection Transaction"}
 
 
@@ -31,7 +31,7 @@ def asks(settings: Settings) -> bool:
 def of_operation(operation: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Which of the schemes an operation takes; an empty one is that it can do without."""
     tags = set(operation["tags"])
-    if _OPEN in tags:
+    if _OPEN & tags:
         return {}
     changes = bool(tags & _CHANGES)
     needed = settings.reads == "token" or (changes and settings.writes == "token")

@@ -7,7 +7,7 @@ import orjson
 from pydantic import BaseModel
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
-from app.api.openapi import AggregationCollection
+from app.api.bodies import AggregationCollection
 from tests.factories import Document
 
 GEOJSON = "application/geo+json"

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from app.api.openapi import AggregationCollection
+from app.api.bodies import AggregationCollection
 from app.bulk.load import Loader
 from app.database.fragment import sql
 from app.database.pool import Database
