@@ -63,6 +63,7 @@ Workers = Annotated[int, typer.Option(help="Processes that answer requests.", mi
 
 # Seconds a statement of a load may run: a batch is written by one, and ANALYZE is another.
 _LOAD_TIMEOUT = 600
+_WORKER_SECONDS = 30
 
 
 def main() -> None:
@@ -100,7 +101,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
     Without UPESI_DATABASE_URL a private PostgreSQL cluster is made, started and migrated in UPESI_DATA_DIR.
     """
     settings = Settings()
-    with ready.migrated(settings) as url:
+    with ready.served(settings) as url:
         _serve(settings, url, host, port, workers)
 
 
@@ -320,6 +321,8 @@ def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> 
             access_log=False,
             log_config=logs.configuration(settings.log_format),
             timeout_graceful_shutdown=settings.stop_timeout,
+            # A worker answers its parent when it has imported everything: on a busy machine that can take long.
+            timeout_worker_healthcheck=_WORKER_SECONDS,
         )
 
 

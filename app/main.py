@@ -173,7 +173,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     url = settings.database_url
     if url is None:
         raise SetupError("UPESI_DATABASE_URL is not set; `upesi serve` starts the embedded cluster where it is not")
-    await _check_schema(settings, url)
+    await schema.await_known(settings.servers(url), settings.database_wait)
     app.state.health = management.Health(url)
     tracing = getattr(app.state, "tracing", None)
     async with AsyncExitStack() as stack:
@@ -193,17 +193,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings.metrics != "off":
             await _publish(stack, app, settings.metrics)
         yield
-
-
-async def _check_schema(settings: Settings, url: str) -> None:
-    """Of the primary, or of a replica while that is away. Raises SetupError."""
-    for each in settings.read_database_urls:
-        try:
-            schema.check(await schema.revision(url))
-            return
-        except SetupError:
-            url = each
-    schema.check(await schema.revision(url))
 
 
 async def _publish(stack: AsyncExitStack, app: FastAPI, where: str) -> None:

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         default_factory=default_data_dir
     )
     pool_size: Annotated[PositiveInt, Field(description="Database connections of each worker, at most")] = 10
+    database_wait: Annotated[
+        NonNegativeFloat, Field(description="Seconds a service that starts waits for a database that does not answer")
+    ] = 30.0
     query_timeout: Annotated[
         PositiveFloat,
         Field(description="Seconds a query may run before it is cancelled and answered with 504"),
@@ -269,6 +272,10 @@ class Settings(BaseSettings):
     stop_timeout: Annotated[
         PositiveInt, Field(description="Seconds that requests, and then the pool, have to end when the service stops")
     ] = 10
+
+    def servers(self, primary: str) -> list[str]:
+        """The URLs of the database: that of its primary, which may be the embedded one, and those of its replicas."""
+        return [primary, *self.read_database_urls]
 
     @field_validator("href_rules")
     @classmethod

@@ -33,7 +33,7 @@ class Privacy:
 
     async def refresh(self, database: Database) -> None:
         asked = monotonic()
-        found = await database.fetch_one(visibility.any_private())
+        found = await database.newest(visibility.any_private())
         self._none_until = asked + SECONDS if found is None else 0.0
 
     @asynccontextmanager

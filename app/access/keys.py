@@ -75,7 +75,7 @@ class Keys:
     async def _found(self, database: Database, digest: bytes) -> _Known:
         asked = monotonic()
         self._known.pop(digest, None)
-        row = await database.fetch_one(keys.found(digest))
+        row = await database.newest(keys.found(digest))
         if row is None:
             raise Unauthorized("there is no such API key, or it was revoked", invalid=True)
         known = _Known(_grant(row), row["expires"], asked + SECONDS)

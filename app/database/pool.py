@@ -142,6 +142,15 @@ class Database:
         rows = await self.read(query)
         return rows[0] if rows else None
 
+    async def newest(self, query: Fragment) -> Record | None:
+        """One row as the primary has it, or a replica while that is away: then nothing can have changed since."""
+        try:
+            return await self.fetch_one(query)
+        except Unavailable:
+            if self.replicas is None:
+                raise
+            return await self.read_one(query)
+
     async def fetch(self, query: Fragment) -> list[Record]:
         return await self._answered(self.primary.fetch(query))
 

@@ -19,6 +19,17 @@ def database(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """As `migrated`, of a service: it waits for its database, and starts with a replica alone."""
+    if settings.database_url is None:
+        with migrated(settings) as url:
+            yield url
+        return
+    asyncio.run(schema.await_known(settings.servers(settings.database_url), settings.database_wait))
+    yield settings.database_url
+
+
+@contextmanager
 def migrated(settings: Settings) -> Iterator[str]:
     """A database with the schema of this version: the embedded one is brought there, another is only checked."""
     with database(settings) as url:

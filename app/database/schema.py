@@ -1,12 +1,22 @@
 """The state of the schema: bring it up to date, and say how far it is."""
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from importlib.resources import files
+from time import monotonic
 
 import asyncpg
 
-from app.database.connections import connect
+from app.database.connections import LOST, connect
 from app.errors import SetupError
+
+_ASK_SECONDS = 0.5
+_log = logging.getLogger("upesi")
+
+
+class Unreachable(SetupError):
+    """No server answers there, or it lets nobody in yet: that can be otherwise in a moment."""
 
 
 def migrate(url: str) -> None:
@@ -43,19 +53,52 @@ async def revision(url: str) -> str | None:
     """The revision the database is at; None where it has no schema of ours. Raises SetupError."""
     try:
         connection = await connect(url, statement_cache_size=0)
-    except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
-        raise SetupError(f"the database cannot be reached: {error}") from None
     except (ValueError, asyncpg.InterfaceError):
         # What is wrong may be told with the part of the URL it is in, which may be the password.
         raise SetupError("the database cannot be reached: its URL cannot be read") from None
+    except LOST as error:
+        raise Unreachable(f"the database cannot be reached: {error}") from None
+    except asyncpg.PostgresError as error:
+        raise SetupError(f"the database cannot be reached: {error}") from None
     try:
         async with connection.transaction():  # for a pooler, which else might part the steps of the statement
             found: str | None = await connection.fetchval("SELECT version_num FROM upesi_version")
     except asyncpg.UndefinedTableError:
         return None
+    except LOST as error:
+        raise Unreachable(f"the database cannot be reached: {error}") from None
     finally:
         await connection.close()
     return found
+
+
+async def await_known(urls: Sequence[str], seconds: float) -> None:
+    """Until one of the servers of a database answers, with the schema of this version: a service starts with the first
+    that does, and a database may start after it.
+
+    Raises SetupError where none of them has in `seconds`, and at once for what does not pass by itself.
+    """
+    until, has_said = monotonic() + seconds, False
+    while True:
+        try:
+            check(await _first_revision(urls))
+            return
+        except Unreachable as error:
+            if monotonic() >= until:
+                raise
+            if not has_said:
+                _log.warning("%s: waiting for it, %g s at most", error, seconds)
+                has_said = True
+        await asyncio.sleep(_ASK_SECONDS)
+
+
+async def _first_revision(urls: Sequence[str]) -> str | None:
+    for url in urls[:-1]:
+        try:
+            return await revision(url)
+        except Unreachable:
+            continue
+    return await revision(urls[-1])
 
 
 def check(found: str | None) -> None:
