@@ -23,10 +23,14 @@ class Service:
     process: subprocess.Popen[bytes]
 
     def workers(self) -> list[int]:
-        """Those that answer requests; Python's resource tracker is a child too."""
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
-        children = [int(pid) for pid in found.stdout.split()]
-        return [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return workers(self.process.pid)
+
+
+def workers(pid: int) -> list[int]:
+    """Those of `upesi serve` that answer requests; Python's resource tracker is a child too."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    children = [int(child) for child in found.stdout.split()]
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @contextmanager
