@@ -34,11 +34,11 @@ def workers(pid: int) -> list[int]:
 
 
 @contextmanager
-def serving(node: Node, workers: int = 2) -> Iterator[Service]:
+def serving(node: Node, workers: int = 2, **settings: str) -> Iterator[Service]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "UPESI_DATABASE_URL": node.url, "UPESI_WRITES": "open"}
+    environment = {**os.environ, "UPESI_DATABASE_URL": node.url, "UPESI_WRITES": "open", **settings}
     command = [str(UPESI), "serve", "--port", str(port), "--workers", str(workers)]
     log = subprocess.DEVNULL
     process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=log, stderr=log)
