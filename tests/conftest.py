@@ -39,7 +39,9 @@ def database_url() -> Iterator[str]:
     with embedded.running(folder / "data") as url:
         schema.migrate(url)
         yield url
+    log = (folder / "data" / "postgresql.log").read_text(errors="replace").splitlines()
     shutil.rmtree(folder)
+    assert [line for line in log if "was terminated by signal" in line] == []
 
 
 @pytest.fixture

@@ -277,6 +277,7 @@ max_connections = 100
 max_wal_size = 2GB
 random_page_cost = 1.1
 jit = off
+session_preload_libraries = 'postgis-3'  # Before a query can be cancelled: in the midst of it, that crashes the server.
 timezone = 'UTC'
 log_timezone = 'UTC'
 """

@@ -24,6 +24,8 @@ ITEMS = 8_000
 # So much that processes are started for it.
 PAD = "x" * 2500
 ROUNDS = 6
+# So that a load is not done before the signal reaches it.
+_WAITS = "'BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END'"
 NAMES = sorted(f"item {number}" for number in range(ITEMS))
 
 
@@ -144,6 +146,8 @@ def children(pid: int) -> list[int]:
 def test_load_that_is_asked_to_end(database_url: str, file: Path, sent: int, code: int) -> None:
     with fresh_database(database_url) as url:
         schema.migrate(url)
+        asked(url, f"CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS {_WAITS}")
+        asked(url, "CREATE TRIGGER wait BEFORE INSERT ON items FOR EACH STATEMENT EXECUTE FUNCTION wait()")
         process = start(url, file)
         wait_for(url, process, 999)
         process.send_signal(sent)
@@ -152,6 +156,7 @@ def test_load_that_is_asked_to_end(database_url: str, file: Path, sent: int, cod
         assert "Interrupted: all batches before this one are stored" in failed
         assert "Traceback" not in failed
         assert 0 < stored(url) == told(url)[0] < ITEMS
+        asked(url, "DROP TRIGGER wait ON items")
         went_on(url, file)
 
 

@@ -124,6 +124,22 @@ def test_postgis_can_be_made(data_dir: Path) -> None:
         assert ask(url, "SELECT ST_AsText(ST_Transform('SRID=4326;POINT(0 0)'::geometry, 3857))") == "POINT(0 0)"
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="tells what a process has loaded on Linux only")
+def test_postgis_is_there_before_the_first_query(data_dir: Path) -> None:
+    """A query that is cancelled while it loads PostGIS crashes the server."""
+
+    async def loaded(url: str) -> str:
+        connection = await asyncpg.connect(url)
+        try:
+            maps = Path(f"/proc/{connection.get_server_pid()}/maps")
+            return await asyncio.to_thread(maps.read_text)
+        finally:
+            await connection.close()
+
+    with running(data_dir) as url:
+        assert "postgis" in asyncio.run(loaded(url))
+
+
 def test_last_user_stops_it(data_dir: Path) -> None:
     first, second = running(data_dir), running(data_dir)
     url = first.__enter__()
