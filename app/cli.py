@@ -63,7 +63,8 @@ Workers = Annotated[int, typer.Option(help="Processes that answer requests.", mi
 
 # Seconds a statement of a load may run: a batch is written by one, and ANALYZE is another.
 _LOAD_TIMEOUT = 600
-_WORKER_SECONDS = 30
+# Seconds in which a worker has to start: on a busy machine the usual 5 are too few, and it would be ended for it.
+_WORKER_SECONDS = 20
 
 
 def main() -> None:
@@ -321,7 +322,6 @@ def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> 
             access_log=False,
             log_config=logs.configuration(settings.log_format),
             timeout_graceful_shutdown=settings.stop_timeout,
-            # A worker answers its parent when it has imported everything: on a busy machine that can take long.
             timeout_worker_healthcheck=_WORKER_SECONDS,
         )
 

@@ -205,7 +205,7 @@ def connects(url: str) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         if condition():
             return
         time.sleep(0.1)

@@ -19,6 +19,7 @@ from app.observing.exchange import Exchange
 # Almost every request ends before its client can have lost patience: only those that do not are watched.
 _UNWATCHED = 0.2
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
 # These answer when all else is refused: whoever asks them decides whether this worker lives.
 _ALWAYS_OPEN = frozenset({"/_mgmt/ping", "/_mgmt/health", "/metrics"})
 _log = logging.getLogger("upesi")
@@ -62,6 +63,10 @@ class Admission:
         )
 
 
+def _has_body(scope: Scope) -> bool:
+    return any(name in _OF_BODIES and value != b"0" for name, value in scope["headers"])
+
+
 def _told(buckets: Buckets, verdict: Verdict) -> list[tuple[bytes, bytes]]:
     """https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/."""
     return [
@@ -98,7 +103,10 @@ class _Watchman:
 
 
 class _Stay:
-    """One request from the gate to the begin of its answer. How fast its client takes the rest concerns nobody else."""
+    """One request from its arrival to the begin of its answer. How fast its client takes the rest concerns nobody else.
+
+    It enters the gate when its body is there: clients that send slowly would keep others out.
+    """
 
     __slots__ = (
         *("_entered", "_exchange", "_gate", "_has_body", "_outcome", "_receive", "_scope", "_send", "_started"),
@@ -114,7 +122,7 @@ class _Stay:
         self._receive = receive
         self._send = send
         self._exchange: Exchange = scope["upesi.exchange"]
-        self._has_body = scope["method"] not in _BODILESS
+        self._has_body = scope["method"] not in _BODILESS and _has_body(scope)
         self._entered = self._started = False
         self._outcome: str | None = None
         self._task = asyncio.current_task()
@@ -124,9 +132,8 @@ class _Stay:
         self._watchman.watch(self)
         self._exchange.stay = self
         try:
-            if not self._gate.try_enter():
-                await self._gate.enter()
-            self._entered = True
+            if not self._has_body:
+                await self._enter()
             await app(self._scope, self._read if self._has_body else self._receive, self._answer)
         except asyncio.CancelledError:
             if self._outcome is None or self._task is None:
@@ -134,7 +141,7 @@ class _Stay:
             self._task.uncancel()
             await self._ended(self._outcome)
         except Busy as error:
-            await self._refuse("busy", error)
+            await self._respond(answer_to(error))
         except ClientDisconnect:
             self._exchange.refusal = "left"
         except Exception as error:
@@ -148,9 +155,20 @@ class _Stay:
 
     async def _read(self) -> Message:
         message = await self._receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
+        if self._has_body and message["type"] == "http.request" and not message.get("more_body"):
             self._has_body = False
+            await self._enter()
         return message
+
+    async def _enter(self) -> None:
+        """Raises Busy."""
+        try:
+            if not self._gate.try_enter():
+                await self._gate.enter()
+        except Busy:
+            self._exchange.refusal = "busy"
+            raise
+        self._entered = True
 
     async def _answer(self, message: Message) -> None:
         if not self._started:

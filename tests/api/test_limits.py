@@ -203,3 +203,17 @@ async def test_a_slow_reader_keeps_nobody_out(settings: Settings, loader: Loader
         assert time.monotonic() - began < 10
         for connection in slow:
             connection.close()
+
+
+async def test_bodies_that_come_slowly_keep_nobody_out(settings: Settings, loader: Loader) -> None:
+    await load(loader, collection(), item())
+    head = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n"
+    with running(create_app(changed(settings, max_concurrent=1, max_wait=1))) as url:
+        slow = [opened(url, head + b"{") for _ in range(3)]
+        async with httpx.AsyncClient(base_url=url) as client:
+            assert (await client.get("/search")).status_code == 200
+            assert (await client.post("/search", json={})).status_code == 200
+        for connection in slow:
+            connection.sendall(b'"limit": 500}')
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+            connection.close()

@@ -118,7 +118,7 @@ def test_other_revision(own_url: str, change: str, state: str, remedy: str) -> N
     [
         (UNREACHABLE, "Connect call failed"),
         ("postgresql://upesi@/x?host=/nowhere", "No such file or directory"),
-        ("postgresql://upesi@localhost:port/x", "port"),
+        ("postgresql://upesi@localhost:port/x", "its URL cannot be read"),
         ("postgresql://[upesi/x", ""),
     ],
 )

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -140,19 +140,19 @@ async def test_five_hundred_clients_at_once(service: Service) -> None:
 async def test_bodies_that_never_end_hold_nobody_up(service: Service) -> None:
     address = urlsplit(service.url)
     head = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
-    writers = []
-    for _ in range(200):
-        _, writer = await asyncio.open_connection(address.hostname, address.port)
-        writer.write(head)
-        writers.append(writer)
-    async with httpx.AsyncClient(base_url=service.url, timeout=20) as client:
+    async with AsyncExitStack() as stack:
+        writers = []
+        for _ in range(200):
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+            stack.callback(writer.close)
+            writer.write(head)
+            writers.append(writer)
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=service.url, timeout=20))
         await prepare(client)
         for number in range(50):
             for writer in writers:
                 writer.write(b" ")
             assert (await client.get("/search")).status_code == 200, number
-    for writer in writers:
-        writer.close()
 
 
 @pytest.fixture
