@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import docs, html, negotiation, openapi, security
+from app.api import docs, html, looks, negotiation, openapi, security
 from app.api.dependencies import OpenContextDep
 from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, SORTABLES, alternate, link
 from app.api.openapi import CONFORMS, LANDING
@@ -38,6 +38,7 @@ async def get_landing(request: Request, context: OpenContextDep) -> Response:
             link("aggregate", f"{base}/aggregate", JSON, title="Aggregate by GET", method="GET"),
             link("aggregate", f"{base}/aggregate", JSON, title="Aggregate by POST", method="POST"),
             link("aggregations", f"{base}/aggregations", JSON, title="What can be aggregated"),
+            *looks.of_landing(request, base),
             link("service-desc", f"{base}/api", OPENAPI, title="OpenAPI description"),
             link("service-doc", f"{base}/docs", HTML, title="Interactive documentation"),
             alternate(root),

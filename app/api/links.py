@@ -1,7 +1,7 @@
 """Where the service is reached, and the links that say so. Pure: URLs and ids → links."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -15,8 +15,10 @@ JSON = "application/json"
 # The media type names 3.0, and the document at /api is one: app.api.openapi makes it so.
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 HTML = "text/html"
+PNG = "image/png"
 NDJSON = "application/x-ndjson"
 VRT = "application/x-gdal-vrt+xml"
+NETCDF = "application/x-netcdf"
 PARQUET = "application/vnd.apache.parquet"
 SCHEMA = "application/schema+json"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
@@ -99,6 +101,18 @@ def _around_item(base: str, collection: str) -> list[bytes]:
         ]
     )
     return links.split(b"\\u0000")
+
+
+def picture_links(base: str, collection: str, item_id: str, assets: Sequence[str], tiled: bool) -> bytes:
+    """The links of an item to pictures of these assets, as JSON objects, each behind a comma.
+
+    `tilejson` is of https://github.com/stac-extensions/web-map-links, which maps of STAC clients know.
+    """
+    url, query = item_url(base, collection, item_id), urlencode({"assets": ",".join(assets)}, safe=",")
+    links = [link("preview", f"{url}/preview.png?{query}", PNG, title="A picture of it")]
+    if tiled:
+        links.append(link("tilejson", f"{url}/tilejson.json?{query}", JSON, title="Web map tiles of it"))
+    return b"," + _joined(links)
 
 
 def collection_links(base: str, collection: str) -> bytes:

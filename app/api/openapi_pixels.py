@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.api.bodies import ErrorBody
-from app.api.links import JSON, VRT
+from app.api.links import JSON, NETCDF, VRT
 from app.api.openapi import Responses
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS, SIGN_PARAMETERS, parameter
 from app.exports.vrt import DATA_TYPES, RESAMPLING
@@ -21,7 +21,7 @@ _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 
 CUBE_FORMS = {
-    "netcdf": "application/x-netcdf",
+    "netcdf": NETCDF,
     "zarr": "application/zip",
     "geotiff": "image/tiff; application=geotiff; profile=cloud-optimized",
 }

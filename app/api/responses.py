@@ -49,8 +49,9 @@ def entity_tag(content: bytes) -> str:
     return f'"{documents.tag(content)}"'
 
 
-def item_body(base: str, item: StoredItem) -> bytes:
-    return documents.splice(item.content, item_links(base, item.collection, item.id))
+def item_body(base: str, item: StoredItem, more: bytes = b"") -> bytes:
+    """`more` are links too, each behind a comma."""
+    return documents.splice(item.content, item_links(base, item.collection, item.id) + more)
 
 
 def collection_body(base: str, collection: StoredCollection) -> bytes:

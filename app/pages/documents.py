@@ -204,13 +204,14 @@ def _provider(site: Site, provider: Any, url: str) -> tuple[str, str, str | None
 
 
 def _image(site: Site, document: dict[str, Any], url: str) -> str | None:
-    """The thumbnail, or else an overview that browsers can show."""
+    """The thumbnail, or else an overview that browsers can show, or the preview the service makes."""
     assets = [members(asset) for asset in members(document.get("assets")).values()]
     for role in ("thumbnail", "overview"):
         for asset in assets:
             if role in texts(asset.get("roles")) and _is_shown(asset) and (image := site.image(asset["href"], url)):
                 return image
-    return None
+    previews = (members(one) for one in listed(document.get("links")) if members(one).get("rel") == "preview")
+    return next((site.image(one["href"], url) for one in previews if _is_shown(one)), None)
 
 
 def _is_shown(asset: dict[str, Any]) -> bool:

@@ -49,6 +49,11 @@ class Sources:
     def anything(cls, static_dir: Path | None = None, rules: Rules | None = None) -> "Sources":
         return cls(None, static_dir, rules=rules or {})
 
+    @property
+    def are_none(self) -> bool:
+        """Whether nothing at all may be opened."""
+        return self.hosts == frozenset() and self.static_dir is None and self.asset_dir is None
+
     def locate(self, item: Mapping[str, Any], key: str) -> str:
         """What GDAL opens for an asset: a path or a URL. Raises NotFound, InvalidMetadata, Forbidden."""
         return self.opened(self.href(item, key), item, key)

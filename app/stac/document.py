@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from app.errors import Fault, InvalidDocument
 
+_PICTURE = re.compile(r"/collections/[^/]+/items/[^/]+/(preview\.png|tilejson\.json)\?assets=")
 # orjson writes a float of 1e16 and more with an exponent, and reads whole numbers beyond 64 bits as such floats.
 _WIDE_NUMBER = re.compile(rb"\d[eE]\+?\d")
 # These have 19 digits at least, which are quickest found where every digit is the same one, and so are brackets.
@@ -68,11 +69,15 @@ def without_links(document: dict[str, Any], owned: Set[str]) -> dict[str, Any]:
 
 
 def _is_of(link: Any, relations: Set[str]) -> bool:
-    """Of these relations, or to the same document as a page of the API it came from, which is written `f=html`."""
+    """Of these relations, or what the API it came from made of the same document: the page that is written `f=html`,
+    and pictures."""
     if not isinstance(link, dict) or not isinstance(link.get("rel"), str):
         return False
-    return link["rel"] in relations or (
-        link["rel"] == "alternate" and link.get("type") == "text/html" and str(link.get("href")).endswith("?f=html")
+    rel, href = link["rel"], str(link.get("href"))
+    return (
+        rel in relations
+        or (rel == "alternate" and link.get("type") == "text/html" and href.endswith("?f=html"))
+        or (rel in ("preview", "tilejson") and _PICTURE.search(href) is not None)
     )
 
 

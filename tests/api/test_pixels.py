@@ -303,6 +303,77 @@ async def test_a_client_that_leaves_ends_its_job(
             assert not Slow.go_on.is_set()
 
 
+async def seen(client: httpx.AsyncClient, path: str) -> dict[str, str]:
+    """The hrefs of the links to pixels, by their relations."""
+    document = (await client.get(path)).json()
+    return {link["rel"]: link["href"] for link in document["links"] if link["rel"] in PICTURES}
+
+
+PICTURES = ("mosaic", "cube", "tiles", "preview", "tilejson")
+TYPED = {"type": "image/tiff; application=geotiff", "roles": ["visual"]}
+
+
+async def test_an_item_links_to_what_is_seen_of_it(
+    client: httpx.AsyncClient, loader: Loader, scenes: list[Document], tmp_path: Path
+) -> None:
+    pixels = images.numbered(64, 64, 1).astype("uint8")
+    images.write(tmp_path / "static" / "colours.tif", pixels)
+    asset = images.asset("../../../static/colours.tif", pixels) | TYPED
+    await load(loader, scenes[0] | {"id": "é/1", "assets": {"true colour": asset}})
+    url = "/collections/things/items/%C3%A9%2F1"
+    found = await seen(client, url)
+    assert found == {
+        "preview": f"http://stac.test{url}/preview.png?assets=true+colour",
+        "tilejson": f"http://stac.test{url}/tilejson.json?assets=true+colour",
+    }
+    assert (await client.get(found["preview"])).headers["content-type"] == "image/png"
+    tile = (await client.get(found["tilejson"])).json()["tiles"][0].format(z=0, x=0, y=0)
+    assert (await client.get(tile)).headers["content-type"] == "image/png"
+    (one,) = (await client.get("/search", params={"ids": "é/1"})).json()["features"]
+    assert not {link["rel"] for link in one["links"]} & set(PICTURES), "those of a page would cost too much"
+    page = await client.get(url, headers={"accept": "text/html"})
+    assert f'<img src="{url}/preview.png?assets=true+colour"' in page.text
+
+
+async def test_values_that_are_no_colours_have_no_tiles_of_themselves(
+    client: httpx.AsyncClient, loader: Loader, scenes: list[Document]
+) -> None:
+    await load(loader, scenes[0] | {"assets": {"data": scenes[0]["assets"]["data"] | TYPED}})
+    found = await seen(client, "/collections/things/items/left")
+    assert found.keys() == {"preview"}
+    assert (await client.get(found["preview"])).status_code == 200
+
+
+@pytest.mark.parametrize("href", ["https://data.example.com/a.tif", "file:///etc/passwd", "s3://bucket/a.tif"])
+async def test_nothing_is_linked_that_is_not_opened(
+    client: httpx.AsyncClient, loader: Loader, scenes: list[Document], href: str
+) -> None:
+    await load(loader, scenes[0] | {"assets": {"data": scenes[0]["assets"]["data"] | TYPED | {"href": href}}})
+    assert await seen(client, "/collections/things/items/left") == {}
+
+
+async def test_the_landing_page_links_to_pixels(client: httpx.AsyncClient) -> None:
+    found = await seen(client, "/")
+    assert found == {
+        "mosaic": "http://stac.test/mosaic.vrt",
+        "cube": "http://stac.test/cube",
+        "tiles": "http://stac.test/tiles/tilejson.json",
+    }
+    assert (await client.get(found["mosaic"] + "?asset=data")).status_code == 200
+    assert (await client.post(found["cube"], json={"assets": ["data"]})).status_code == 200
+    assert (await client.get(found["tiles"] + "?assets=data")).status_code == 200
+
+
+@pytest.mark.usefixtures("database")
+async def test_where_no_file_may_be_opened_no_pixel_is_linked(
+    settings: Settings, loader: Loader, scenes: list[Document]
+) -> None:
+    await load(loader, collection(), scenes[0] | {"assets": {"data": scenes[0]["assets"]["data"] | TYPED}})
+    async with serving(settings) as client:
+        assert (await seen(client, "/")).keys() == {"mosaic"}
+        assert await seen(client, "/collections/things/items/left") == {}
+
+
 async def test_the_description(client: httpx.AsyncClient) -> None:
     described = (await client.get("/api")).json()
     validate(described)
@@ -316,3 +387,4 @@ async def test_without_the_libraries(settings: Settings, monkeypatch: pytest.Mon
         assert_error(await client.get("/mosaic.vrt?asset=data"), 404)
         assert_error(await client.post("/cube", json={}), 404)
         assert "/cube" not in (await client.get("/api")).json()["paths"]
+        assert await seen(client, "/") == {}

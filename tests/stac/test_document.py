@@ -85,6 +85,22 @@ def test_links_are_last_and_spliced_into(members: dict[str, Any], empty: bool) -
     assert json.loads(spliced) == {**members, "links": [*kept, {"rel": "root"}], "extent": {}}
 
 
+@pytest.mark.parametrize(
+    ("link", "stays"),
+    [
+        ({"rel": "preview", "href": "https://a.example/x/collections/c/items/i%2F1/preview.png?assets=visual"}, False),
+        ({"rel": "tilejson", "href": "https://a.example/collections/c/items/i/tilejson.json?assets=a,b,c"}, False),
+        ({"rel": "preview", "href": "https://a.example/previews/1.png"}, True),
+        ({"rel": "tilejson", "href": "https://a.example/tilejson.json?assets=visual"}, True),
+        ({"rel": "via", "href": "https://a.example/collections/c/items/i/preview.png?assets=visual"}, True),
+        ({"rel": "preview"}, True),
+    ],
+)
+def test_pictures_that_an_api_made_are_not_kept(link: dict[str, Any], stays: bool) -> None:
+    """An item that is read and written again has each link once."""
+    assert documents.without_links({"links": [link]}, frozenset())["links"] == ([link] if stays else [])
+
+
 def test_member_stored_elsewhere_is_left_out() -> None:
     text = documents.dump_with_links_last({"extent": 1, "links": [], "id": "a"}, frozenset(), apart="extent")
     assert text == b'{"id":"a","links":[]}'
