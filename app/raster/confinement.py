@@ -1,10 +1,12 @@
 """What a worker process may do before it opens files that others have named: formats, network, memory."""
 
+import ctypes
 import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +44,21 @@ class Confinement:
     memory: int
 
 
+# Seconds that GDAL may take a file for what it was.
+_FRESH = 60.0
+
 _entered: Confinement | None = None
+_forgotten = 0.0
 
 
-def enter(confinement: Confinement) -> None:
-    """Confine this process for as long as it lives. It has to be before anything imports rasterio."""
+def enter(confinement: Confinement) -> bool:
+    """Confine this process for as long as it lives; False where it is another way already, which cannot be undone.
+
+    It has to be before anything imports rasterio.
+    """
     global _entered
-    if _entered == confinement:
-        return
     if _entered is not None:
-        raise RuntimeError("a process is confined once")
+        return _entered == confinement
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's to answer.
     for name in list(os.environ):
         if name.lower() in _PROXIES or name.startswith(("GDAL_", "CPL_", "VSI", "AWS_", "GS_", "AZURE_")):
@@ -62,6 +69,20 @@ def enter(confinement: Confinement) -> None:
     size = confinement.memory << 20
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))
     _entered = confinement
+    return True
+
+
+def forget() -> None:
+    """Now and then, what GDAL keeps of files behind URLs: it never asks whether they have changed."""
+    global _forgotten
+    now = time.monotonic()
+    if now - _forgotten < _FRESH:
+        return
+    from rasterio import _env
+
+    # Rasterio has no function for it. A library finds what it is linked with.
+    ctypes.CDLL(_env.__file__).VSICurlClearCache()
+    _forgotten = now
 
 
 def _leave_formats() -> None:

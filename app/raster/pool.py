@@ -6,10 +6,13 @@ The service never imports GDAL. A process that takes too long or dies takes its 
 import asyncio
 import logging
 import math
+import os
 import re
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from anyio import BrokenWorkerProcess, CapacityLimiter, fail_after
@@ -19,7 +22,7 @@ from app import errors
 from app.assets.signing import Signers
 from app.errors import TimedOut, TooLarge, Unavailable, Unreadable, UpesiError
 from app.raster.access import Access
-from app.raster.confinement import Confinement, enter
+from app.raster.confinement import Confinement, enter, forget
 from app.raster.sources import Sources
 from app.settings import Settings
 
@@ -55,6 +58,11 @@ class _Failure:
         error = kind.__new__(kind, self.description)
         UpesiError.__init__(error, self.description, self.parameter)
         return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Strange:
+    """The answer of a process that another service in this event loop has confined in another way."""
 
 
 class Pool:
@@ -99,9 +107,15 @@ class Pool:
         with fail_after(self._seconds):
             async with self._limiter:
                 begun.set()
-                return await run_sync(
-                    _confined, job, asked, self._confinement, cancellable=True, limiter=self._processes
-                )
+                while isinstance(done := await self._sent(partial(_confined, self._confinement, job, asked)), _Strange):
+                    # It is the first of those that are idle, unless another job has taken it meanwhile.
+                    with suppress(BrokenWorkerProcess):
+                        await self._sent(partial(_ended, self._confinement))
+                return done
+
+    async def _sent(self, task: Callable[[], Answer]) -> Answer:
+        """Done in a process of this event loop."""
+        return await run_sync(task, cancellable=True, limiter=self._processes)
 
 
 async def _while_wanted(work: Coroutine[Any, Any, Answer], begun: asyncio.Event, left: Left) -> Answer:
@@ -120,9 +134,11 @@ async def _while_wanted(work: Coroutine[Any, Any, Answer], begun: asyncio.Event,
         await asyncio.gather(working, leaving, return_exceptions=True)
 
 
-def _confined(job: Callable[[Any], Any], asked: Any, confinement: Confinement) -> Any:
+def _confined(confinement: Confinement, job: Callable[[Asked], Answer], asked: Asked) -> Answer | _Failure | _Strange:
     """In the other process."""
-    enter(confinement)
+    if not enter(confinement):
+        return _Strange()
+    forget()
     try:
         return job(asked)
     except UpesiError as error:
@@ -132,3 +148,9 @@ def _confined(job: Callable[[Any], Any], asked: Any, confinement: Confinement) -
     except Exception:
         # The libraries fail in more ways than they name, at files and metadata that others have written.
         return _Failure(Unreadable.__name__, traceback.format_exc())
+
+
+def _ended(confinement: Confinement) -> None:
+    """In the other process, which is left to those it is for."""
+    if not enter(confinement):
+        os._exit(0)

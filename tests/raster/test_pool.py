@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from functools import partial, wraps
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -17,15 +16,7 @@ from app.settings import Settings
 from tests.raster import images
 from tests.raster.web import Files, Slow, slow_web, web
 
-
-def alone(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
-    """Run it in an event loop of its own: the processes of one loop are confined once, and here in many ways."""
-
-    @wraps(test)
-    def run(*fixtures: object, **named: object) -> None:
-        asyncio.run(test(*fixtures, **named))
-
-    return run
+pytestmark = pytest.mark.anyio
 
 
 class Redirects(BaseHTTPRequestHandler):
@@ -101,6 +92,14 @@ def children() -> set[str]:
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
+def mean_of_a_minute_later(name: str) -> float:
+    from app.raster import confinement
+
+    confinement._forgotten -= confinement._FRESH
+    confinement.forget()
+    return mean_of(name)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     images.write(tmp_path / "a.tif", np.full((4, 4), 7, "uint16"))
@@ -112,7 +111,6 @@ def pool(folder: Path, *hosts: str, **more: float) -> Pool:
     return Pool(settings, Signers())
 
 
-@alone
 async def test_files_and_hosts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with web(partial(Files, directory=folder)) as port, web(partial(Files, directory=folder)) as other:
         workers = pool(folder, f"127.0.0.1:{port}")
@@ -125,7 +123,15 @@ async def test_files_and_hosts(folder: Path, caplog: pytest.LogCaptureFixture) -
             assert "SOCKS5" in caplog.text
 
 
-@alone
+async def test_a_file_that_changes_is_read_anew_in_a_minute(folder: Path) -> None:
+    with web(partial(Files, directory=folder)) as port:
+        workers, url = pool(folder, f"127.0.0.1:{port}"), f"http://127.0.0.1:{port}/a.tif"
+        assert await workers.run(mean_of, url) == 7
+        images.write(folder / "a.tif", np.full((4, 4), 9, "uint16"))
+        assert await workers.run(mean_of, url) == 7, "GDAL keeps it: else there is nothing to forget"
+        assert await workers.run(mean_of_a_minute_later, url) == 9
+
+
 async def test_a_redirect_leads_nowhere_else(folder: Path) -> None:
     with web(Visited) as inside, web(Redirects) as port:
         Redirects.target = f"http://127.0.0.1:{inside}/a.tif"
@@ -134,7 +140,6 @@ async def test_a_redirect_leads_nowhere_else(folder: Path) -> None:
         assert Visited.visits == 0
 
 
-@alone
 async def test_a_file_that_names_others_is_not_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Although GDAL has to know VRT, to warp an image."""
     source = f"<SimpleSource><SourceFilename>{folder}/a.tif</SourceFilename><SourceBand>1</SourceBand></SimpleSource>"
@@ -147,7 +152,6 @@ async def test_a_file_that_names_others_is_not_read(folder: Path, caplog: pytest
     assert "not recognized" in caplog.text
 
 
-@alone
 async def test_memory_ends(folder: Path) -> None:
     workers = pool(folder, raster_memory=512)
     with pytest.raises(TooLarge, match="512 MB"):
@@ -155,14 +159,12 @@ async def test_memory_ends(folder: Path) -> None:
     assert await workers.run(take, 1) == 1 << 20
 
 
-@alone
 async def test_time_ends_and_the_next_job_is_done(folder: Path) -> None:
     with pytest.raises(TimedOut, match=r"0\.5 s"):
         await pool(folder, raster_timeout=0.5).run(sleep, 60)
     assert await pool(folder).run(mean_of, str(folder / "a.tif")) == 7
 
 
-@alone
 async def test_a_job_for_nobody_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a file that is read slowly goes on being read, nor is what waits behind it begun."""
     monkeypatch.setattr("app.raster.pool._GRACE", 0.1)
@@ -188,14 +190,12 @@ async def test_a_job_for_nobody_ends(folder: Path, monkeypatch: pytest.MonkeyPat
         assert await workers.run(mean_of, str(folder / "a.tif")) == 7
 
 
-@alone
 async def test_a_job_that_is_nearly_done_is_let_be(folder: Path) -> None:
     workers = pool(folder)
     await workers.run(mean_of, str(folder / "a.tif"))
     await workers.run(sleep, 0.2, left_soon)
 
 
-@alone
 async def test_what_nobody_foresaw_is_for_the_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Unreadable, match="a file of these items") as raised:
         await pool(folder).run(stumble, "over a stone")
@@ -203,9 +203,23 @@ async def test_what_nobody_foresaw_is_for_the_log(folder: Path, caplog: pytest.L
     assert "RuntimeError: over a stone" in caplog.text
 
 
-@alone
 async def test_a_process_that_dies_takes_its_job_alone(folder: Path) -> None:
     workers = pool(folder)
     with pytest.raises(Unreadable, match="broke"):
         await workers.run(die, 1)
     assert await workers.run(mean_of, str(folder / "a.tif")) == 7
+
+
+async def test_services_of_one_loop_open_what_is_theirs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A process is confined once, so one that is another service's ends."""
+    other, before = tmp_path_factory.mktemp("other"), children()
+    with web(partial(Files, directory=folder)) as port:
+        url = f"http://127.0.0.1:{port}/a.tif"
+        open_to_it, closed = pool(folder, f"127.0.0.1:{port}"), pool(other)
+        assert await open_to_it.run(mean_of, url) == 7
+        with pytest.raises(Unreadable):
+            await closed.run(mean_of, url)
+        assert await open_to_it.run(mean_of, url) == 7
+        both = [open_to_it.run(mean_of, url), closed.run(take, 1), open_to_it.run(take, 1), closed.run(take, 2)]
+        assert await asyncio.gather(*both) == [7, 1 << 20, 1 << 20, 2 << 20]
+        assert len(children() - before) <= 2
