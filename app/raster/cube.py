@@ -21,7 +21,7 @@ from pystac import Item, STACError
 from rasterio.errors import RasterioError
 
 from app.errors import InvalidRequest, TooLarge, Unreadable
-from app.raster.grid import Grid, grid
+from app.raster.grid import Grid, covered, grid
 from app.raster.reading import configured
 from app.raster.shape import CubeShape
 from app.raster.sources import File, Sources
@@ -58,8 +58,9 @@ class Cube:
     def loaded(self, pixels: int | None = None) -> xr.DataArray:
         """With its pixels. Raises TooLarge where these are more than `pixels`, Unreadable, and what `lazy` does."""
         with self._faults():
-            items, place = self._opened(), self._place(self._grids())
-            if pixels is not None:
+            items, grids = self._opened(), self._grids()
+            place = self._place(grids)
+            if pixels is not None and not _is_within(pixels, grids, place):
                 place = {"geobox": self._sized(items, place, pixels)}
             planned = self._loaded(items, place, {"x": _CHUNK, "y": _CHUNK})
         if pixels is not None and planned.size > pixels:
@@ -197,6 +198,26 @@ class _Driver(RioDriver):
 def _too_large(sizes: Mapping[Any, int], pixels: int) -> TooLarge:
     sides = " x ".join(f"{size:,} {name}" for name, size in sizes.items())
     return TooLarge(f"the cube has {math.prod(sizes.values()):,} pixels ({sides}), and {pixels:,} are the most", "bbox")
+
+
+def _is_within(pixels: int, grids: Sequence[Grid], place: Mapping[str, Any]) -> bool:
+    """Whether all that the items cover is known to be no more, without a geometry being made of any of them.
+
+    Not to a pixel, but the cube itself is measured before it is loaded.
+    """
+    if place.keys() != {"crs", "resolution"}:
+        return False
+    resolution: float = place["resolution"]
+    boxes = [
+        covered(grid.geotransform, grid.shape)
+        for grid in grids
+        if grid.geotransform and grid.shape and grid.crs == place["crs"]
+    ]
+    if len(boxes) < len(grids):
+        return False
+    wests, souths, easts, norths = zip(*boxes, strict=True)
+    columns, rows = ((max(high) - min(low)) / resolution + 2 for low, high in ((wests, easts), (souths, norths)))
+    return bool(columns * rows <= pixels)
 
 
 def _most(values: Iterable[str | None]) -> str | None:

@@ -125,7 +125,7 @@ def grid(item: Mapping[str, Any], asset: str, collection: Mapping[str, Any] | No
     bounds = None if box is None else _bounds(box, f"{levels[box_at][0]}.proj:bbox")
     # A box that is said of all assets is not that of an asset with a grid of its own.
     if geotransform and size and (bounds is None or max(transform_at, shape_at) < box_at):
-        bounds = _covered(geotransform, size)
+        bounds = covered(geotransform, size)
     bands, whole = _bands(levels)
     pixel = whole.pop("resolution")
     return Grid(
@@ -207,7 +207,7 @@ def _bounds(value: Any, place: str) -> Bounds:
     return (sides[0], sides[1], sides[2], sides[3]) if len(sides) == 4 else (sides[0], sides[1], sides[3], sides[4])
 
 
-def _covered(geotransform: Transform, shape: tuple[int, int]) -> Bounds:
+def covered(geotransform: Transform, shape: tuple[int, int]) -> Bounds:
     left, across_x, down_x, top, across_y, down_y = geotransform
     rows, columns = shape
     corners = [(column, row) for column in (0, columns) for row in (0, rows)]

@@ -4,6 +4,7 @@ An href is text that whoever wrote the item chose. GDAL would take it for much m
 `/etc/passwd`, `WMS:…`, a whole VRT. So what is opened is never the href, but a path or a URL made from its parts.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -132,9 +133,10 @@ def _inside(folder: Path | None, path: str) -> str | None:
     """The path of a file in a folder, links followed; None for what is outside of it."""
     if folder is None:
         return None
-    root = folder.resolve()
+    # As texts, since this is done for each file of a cube.
+    root = os.path.realpath(folder)
     try:
-        found = (root / path).resolve()
-    except (OSError, ValueError, RuntimeError):
+        found = os.path.realpath(os.path.join(root, path))
+    except (OSError, ValueError):
         return None
-    return str(found) if found.is_relative_to(root) and found != root else None
+    return found if found.startswith(os.path.join(root, "")) else None
