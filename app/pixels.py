@@ -1,6 +1,7 @@
 """The commands for pixels: files into the catalogue, and what a search finds as a mosaic or a cube."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -76,7 +77,7 @@ def ingest(
     if dry_run:
         for entry in entries:
             if entry.fault is not None:
-                raise SetupError(entry.fault)
+                raise SetupError(f"{entry.place}: {entry.fault}")
             typer.echo(orjson.dumps(entry.document))
         return
     with ready.migrated(settings) as url:
@@ -119,7 +120,14 @@ def _entries(
         try:
             yield Entry(file, item(file, about, opened))
         except InvalidDocument as error:
-            yield Entry(file, fault=str(error))
+            yield Entry(file, fault=_without(file, str(error)))
+
+
+def _without(file: str, fault: str) -> str:
+    """What is said of a file, which is named before it, and by GDAL once more."""
+    while fault.startswith(f"{file}: "):
+        fault = fault.removeprefix(f"{file}: ")
+    return fault
 
 
 def _href(file: str) -> str:
@@ -175,6 +183,8 @@ def mosaic(
 ) -> None:
     """Write a VRT of one asset of all that a search finds, the newest on top, from metadata alone."""
     _need_libraries()
+    if to != "-":
+        _check_output(Path(to))
     if resampling not in vrt.RESAMPLING:
         raise SetupError(f"--resampling: {resampling!r} is none of {', '.join(vrt.RESAMPLING)}")
     from app.exports import warp
@@ -191,7 +201,10 @@ def mosaic(
     if to == "-":
         typer.echo(text)
     else:
-        Path(to).write_bytes(text)
+        try:
+            Path(to).write_bytes(text)
+        except OSError as error:
+            raise SetupError(f"{to}: {error.strerror}") from None
 
 
 @commands.command()
@@ -217,6 +230,7 @@ def cube(
     """Write what a search finds as a cube: NetCDF, Zarr or a cloud-optimised GeoTIFF."""
     _need_libraries()
     _check_place(source, collection=collection, datetime=datetime, filter=filter_, limit=limit)
+    _check_output(to)
     if to.exists():
         raise SetupError(f"{to} is there already")
     given: dict[str, Any] = {
@@ -239,6 +253,12 @@ def cube(
     found = _of_source(source) if source else _with_catalog(settings, lambda catalog: whole.found(catalog, search))
     _write(found, shape, settings, form, to, scheduler)
     typer.echo(f"{to} is there: {len(found.items)} items.")
+
+
+def _check_output(to: Path) -> None:
+    """Raises SetupError before any work, not behind it."""
+    if not to.absolute().parent.is_dir():
+        raise SetupError(f"{to}: there is no folder {str(to.parent)!r}")
 
 
 def _check_place(source: str | None, **search: object) -> None:
@@ -282,7 +302,15 @@ def _write(
     located = asyncio.run(access.files(found.items, shape.assets))
     asked = Cube(found.items, shape, found.collections, located)
     with cluster.used(scheduler):
-        files.write(asked.lazy(), form, to)
+        lazy = asked.lazy()
+        try:
+            files.write(lazy, form, to)
+        except BaseException as error:
+            # Nobody is to take a part for all of it; and it was not there before.
+            shutil.rmtree(to) if to.is_dir() else to.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise SetupError(f"{to}: {error.strerror or error}") from None
+            raise
 
 
 def _search(collections: list[str] | None, **given: str | None) -> Search:

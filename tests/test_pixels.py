@@ -135,13 +135,16 @@ def test_files_that_need_credentials(upesi: Upesi, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("ingest", "nowhere.tif", "--collection", "things"), b"nowhere.tif"),
+        (("ingest", "nowhere.tif", "--collection", "things"), b"refused: nowhere.tif: No such file"),
+        (("ingest", "nowhere.tif", "--collection", "things", "--dry-run"), b"error: nowhere.tif: No such file"),
         (("ingest", "a.tif", "--collection", "things", "--datetime", "soon"), b"neither a date"),
         (("mosaic", "--to", "-", "--asset", "data"), b"finds no item"),
         (("cube", "--to", "x", "--asset", "data", "--point", "1"), b"not a longitude and a latitude"),
         (("cube", "--to", "x", "--asset", "data", "--bbox", "1,x"), b"bbox"),
         (("mosaic", "--to", "-", "--asset", "data", "--from", "x", "--limit", "1"), b"--limit would search"),
         (("cube", "--to", "x", "--asset", "data", "--from", "nowhere.ndjson"), b"nowhere.ndjson"),
+        (("cube", "--to", "/nowhere/x.nc", "--asset", "data"), b"/nowhere/x.nc: there is no folder"),
+        (("mosaic", "--to", "/nowhere/x.vrt", "--asset", "data"), b"/nowhere/x.vrt: there is no folder"),
     ],
 )
 def test_faults(upesi: Upesi, arguments: tuple[str, ...], said: bytes) -> None:
@@ -149,3 +152,16 @@ def test_faults(upesi: Upesi, arguments: tuple[str, ...], said: bytes) -> None:
     assert done.returncode == 1
     assert said in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_a_cube_is_whole_or_not_there(upesi: Upesi, tmp_path: Path) -> None:
+    pixels = images.numbered(4, 4)
+    described = images.asset(tmp_path / "gone.tif", pixels)
+    source = tmp_path / "items.ndjson"
+    source.write_bytes(orjson.dumps(images.scene("a", "2024-07-17T10:00:00Z", {"data": described})))
+    for form in ("netcdf", "zarr"):
+        done = upesi("cube", "--from", source, "--to", tmp_path / "cube", "--asset", "data", "--format", form)
+        assert done.returncode == 1
+        assert b"error: a file of the cube cannot be read" in done.stderr
+        assert b"Traceback" not in done.stderr
+        assert not (tmp_path / "cube").exists()

@@ -6,8 +6,10 @@ from tempfile import TemporaryDirectory
 
 import rasterio
 import xarray as xr
+from rasterio.errors import RasterioError
 from rasterio.shutil import copy
 
+from app.errors import Unreadable
 from app.raster.cube import stacked
 from app.raster.shape import Form
 
@@ -19,7 +21,16 @@ def write(cube: xr.DataArray, form: Form, path: Path, compress: bool = True) -> 
     """A folder for Zarr, or a ZIP of it where the name ends in .zip; else a file. A lazy cube is read here.
 
     `compress` is for NetCDF, where it takes longer than all else of writing; the others are packed as they are.
+
+    Raises Unreadable where a file of a lazy cube is, and OSError.
     """
+    try:
+        _write(cube, form, path, compress)
+    except RasterioError as error:
+        raise Unreadable(f"a file of the cube cannot be read: {error}") from None
+
+
+def _write(cube: xr.DataArray, form: Form, path: Path, compress: bool) -> None:
     if form == "netcdf":
         named = _named(cube)
         named.to_netcdf(path, engine="h5netcdf", encoding=dict.fromkeys(named.data_vars, _PACKED) if compress else {})
