@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.cli import app
 from app.errors import SetupError, UpesiError
 from tests import factories
 from tests.bulk.website import Website, website
+from tests.raster.web import web
 
 runner = CliRunner()
 
@@ -143,6 +145,39 @@ def test_an_api_that_is_searched_by_get() -> None:
 def test_a_search_that_cannot_be(arguments: tuple[str, ...], says: str) -> None:
     with website() as site, pytest.raises((SetupError, UpesiError), match=says):
         run("search", f"{site.url}/", *arguments)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Says why, in JSON."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        self.send_response(400)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"code":"x","description":"bbox: has 3 numbers"}', "400 Bad Request: bbox: has 3 numbers$"),
+        (b'{"detail":"no\\u001b[2Jsuch"}', r"400 Bad Request: no \[2Jsuch$"),
+        (b'{"detail":[{"loc":["bbox"]}]}', "400 Bad Request$"),
+        (b"[1]", "400 Bad Request$"),
+        (b"{", "400 Bad Request$"),
+        (b"", "400 Bad Request$"),
+    ],
+)
+def test_the_reason_of_a_refusal(monkeypatch: pytest.MonkeyPatch, body: bytes, says: str) -> None:
+    monkeypatch.setattr(Refusing, "body", body)
+    with web(Refusing) as port, pytest.raises((SetupError, UpesiError), match=says):
+        run("search", f"http://127.0.0.1:{port}/")
 
 
 def test_a_site_without_a_search() -> None:

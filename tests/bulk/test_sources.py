@@ -214,4 +214,4 @@ async def test_another_api(loader: Loader, other: str, read: Read) -> None:
 
 async def test_missing_collection_of_another_api(other: str, read: Read) -> None:
     (refused,) = read(f"{other}/collections/nothing")
-    assert refused.fault == "is answered with 404 Not Found"
+    assert refused.fault == "is answered with 404 Not Found: there is no collection 'nothing'"

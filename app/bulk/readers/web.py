@@ -10,11 +10,14 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 
 from app.errors import InvalidDocument
 
 # A catalogue, an item, or a page of items.
 DOCUMENT_BYTES = 64 << 20
+# Of the answer to a request that failed, and of what it says.
+_REASON_BYTES, _REASON = 1 << 16, 300
 _ATTEMPTS = 5
 _LONGEST_PAUSE = 60.0
 _ASK_AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -112,7 +115,8 @@ class Web:
             elif answer.is_success:
                 yield answer
             else:
-                raise InvalidDocument(f"is answered with {answer.status_code} {answer.reason_phrase}".rstrip())
+                status = f"{answer.status_code} {answer.reason_phrase}".rstrip()
+                raise InvalidDocument(f"is answered with {status}{_reason(answer)}")
         except httpx.HTTPError as error:
             if last:
                 raise InvalidDocument(_unreachable(error)) from None
@@ -128,3 +132,19 @@ class Web:
 
 def _unreachable(error: httpx.HTTPError) -> str:
     return f"cannot be read, after {_ATTEMPTS} attempts: {error or type(error).__name__}"
+
+
+def _reason(answer: httpx.Response) -> str:
+    """What the JSON of a failure says of it, by the member that OGC API, FastAPI or others have for that."""
+    if "json" not in answer.headers.get("content-type", ""):
+        return ""
+    text = next(answer.iter_bytes(_REASON_BYTES), b"")
+    try:
+        said = orjson.loads(text)
+    except ValueError:
+        return ""
+    named = (said.get(name) for name in ("description", "detail", "message")) if isinstance(said, dict) else ()
+    told = next((one for one in named if isinstance(one, str) and one), "")
+    # It is for a terminal.
+    plain = "".join(letter if letter.isprintable() else " " for letter in told[:_REASON])
+    return f": {plain}" if plain else ""
