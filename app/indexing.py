@@ -1,15 +1,15 @@
 """Indexes of properties: made and dropped by an operator while the service runs, and known to the service."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal
 
+from app.database.following import followed
 from app.database.pool import Database
-from app.errors import SetupError, UpesiError
+from app.errors import SetupError
 from app.sql import indexing
 
 State = Literal["valid", "building", "invalid", "missing"]
@@ -44,24 +44,8 @@ class KnownIndexes:
     async def refresh(self, database: Database) -> None:
         self.properties = frozenset(index.property for index in await listed(database) if index.state == "valid")
 
-    @asynccontextmanager
-    async def followed(self, database: Database) -> AsyncIterator[None]:
-        """Known now, and kept up to date meanwhile."""
-        await self.refresh(database)
-        task = asyncio.create_task(self._follow(database))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _follow(self, database: Database) -> None:
-        """The database may be away for a while."""
-        while True:
-            await asyncio.sleep(_SECONDS)
-            with suppress(UpesiError):
-                await self.refresh(database)
+    def followed(self, database: Database) -> AbstractAsyncContextManager[None]:
+        return followed(partial(self.refresh, database), _SECONDS)
 
 
 async def listed(database: Database) -> list[PropertyIndex]:

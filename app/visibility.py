@@ -4,14 +4,14 @@ Where there is none, searches have no condition for it. That a process knows the
 database does not answer takes it that there are some, which costs time and hides what has to be hidden.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
+from app.database.following import followed
 from app.database.pool import Database
-from app.errors import SetupError, UpesiError
+from app.errors import SetupError
 from app.sql import visibility
 
 # Until a running service hides a collection that was made private: how long it knows that there is none, and how often
@@ -36,24 +36,8 @@ class Privacy:
         found = await database.newest(visibility.any_private())
         self._none_until = asked + SECONDS if found is None else 0.0
 
-    @asynccontextmanager
-    async def followed(self, database: Database) -> AsyncIterator[None]:
-        """Known now, and kept up to date meanwhile."""
-        await self.refresh(database)
-        task = asyncio.create_task(self._follow(database))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _follow(self, database: Database) -> None:
-        """The database may be away for a while."""
-        while True:
-            await asyncio.sleep(_ASKED_EVERY)
-            with suppress(UpesiError):
-                await self.refresh(database)
+    def followed(self, database: Database) -> AbstractAsyncContextManager[None]:
+        return followed(partial(self.refresh, database), _ASKED_EVERY)
 
 
 async def change(database: Database, collection: str, private: bool) -> None:
