@@ -94,16 +94,16 @@ class Downloader:
         folder = self.folder / safe_name(str(item.get("collection") or "_")) / identity
         folder.mkdir(parents=True, exist_ok=True)
         assets = {key: asset for key, asset in _assets(item).items() if isinstance(asset, dict)}
-        chosen = {key: asset for key, asset in assets.items() if self.choice.takes(key, asset)}
-        names = _file_names(chosen, f"{identity}.json")
+        # Those of all assets: other choices of the same item give the same names.
+        names = _file_names(assets, f"{identity}.json")
 
-        async def fetched(key: str) -> tuple[str, str]:
+        async def href(key: str, asset: dict[str, Any]) -> tuple[str, str]:
             async with places:
-                return key, await self._asset(placed, key, folder / names[key])
+                path = folder / names[key]
+                chosen = self.choice.takes(key, asset)
+                return key, await (self._asset(placed, key, path) if chosen else self._left(placed, key, path))
 
-        hrefs = dict(await asyncio.gather(*map(fetched, chosen)))
-        for key in assets.keys() - chosen.keys():
-            hrefs[key] = self._unfetched(placed, key)
+        hrefs = dict(await asyncio.gather(*(href(key, asset) for key, asset in assets.items())))
         _save(folder / f"{identity}.json", _rewritten(placed, hrefs))
         self.report.items += 1
 
@@ -123,6 +123,16 @@ class Downloader:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self.report.failures.append(f"{_told(placed)}, {key}: {reason}")
             return self._unfetched(placed, key)
+
+    async def _left(self, placed: Placed, key: str, path: Path) -> str:
+        """The href of an asset that is not wanted now: of the file that is there from another time, as it should be."""
+        asset = placed.item["assets"][key]
+        try:
+            expected = checksum(asset.get("file:checksum"), f"assets.{key}.file:checksum")
+            fault = await asyncio.to_thread(_fault, path, asset, expected)
+        except UpesiError:
+            return self._unfetched(placed, key)
+        return self._unfetched(placed, key) if fault else f"./{path.name}"
 
     async def _fetch(self, placed: Placed, key: str, path: Path) -> None:
         """Raises TransferFailed, UpesiError, OSError."""

@@ -72,6 +72,23 @@ async def test_an_item_with_its_files(server: Server, tmp_path: Path) -> None:
     assert len(server.asked) == 2
 
 
+async def test_what_is_there_from_another_time_stays_in_the_item(server: Server, tmp_path: Path) -> None:
+    """Under the same names, whichever assets are asked for: two have the same last part."""
+    digest = "1220" + hashlib.sha256(server.files["/a.tif"].content).hexdigest()
+    assets = {
+        "a": {"href": f"{server.url}/a.tif", "file:checksum": digest},
+        "x": {"href": f"{server.url}/x/a.tif"},
+        "b": {"href": f"{server.url}/b.tif"},
+    }
+    for key in ("a", "x"):
+        await fetched(tmp_path, with_assets(assets), choice=Choice(include=(key,)))
+    hrefs = {key: asset["href"] for key, asset in saved(tmp_path)["assets"].items()}
+    assert hrefs == {"a": "./a-a.tif", "x": "./x-a.tif", "b": f"{server.url}/b.tif"}
+    (tmp_path / "things/thing/a-a.tif").write_bytes(b"other")
+    await fetched(tmp_path, with_assets(assets), choice=Choice(include=("b",)))
+    assert saved(tmp_path)["assets"]["a"]["href"] == f"{server.url}/a.tif"
+
+
 async def test_many_items_some_files_at_a_time(server: Server, tmp_path: Path) -> None:
     items = [with_assets({"a": {"href": f"{server.url}/a.tif"}}, id=f"i{number}") for number in range(40)]
     report = await fetched(tmp_path, *items)
