@@ -63,6 +63,7 @@ GIVEN = [
     ("prepared_statements", "false", False),
     ("data_dir", "/data", Path("/data")),
     ("pool_size", "3", 3),
+    ("database_wait", "0.5", 0.5),
     ("query_timeout", "0.5", 0.5),
     ("default_limit", "20", 20),
     ("max_limit", "500", 500),
