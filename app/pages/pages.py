@@ -104,7 +104,9 @@ def collections(site: Site, document: dict[str, Any], given: Mapping[str, str], 
         matched=document.get("numberMatched"),
         **_neighbours(site, document),
         map=drawn([footprint for one in shown for footprint in one.footprints]),
-        snippets=[] if failure else snippets.of_collections(_plain(url), site.base + "/", given),
+        snippets=[]
+        if failure
+        else snippets.of_collections(_plain(url), site.base + "/", given, [one.id for one in shown]),
     )
 
 
@@ -127,7 +129,7 @@ def items(site: Site, document: dict[str, Any], form: Form) -> Page:
     asked = dict(form.given)
     if form.collection is not None:
         asked["collections"] = form.collection
-    bands = shown[0].bands if shown else []
+    bands = shown[0].bands if shown else None
     return _page(
         "items.html",
         site,

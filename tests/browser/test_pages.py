@@ -37,6 +37,13 @@ async def test_everybody_can_use_it(opened: Open, path: str) -> None:
         await expect(page.locator("h1")).to_have_count(1)
 
 
+@pytest.mark.parametrize("path", ["/collections/things", "/collections/things/items/near-03"])
+async def test_tables_are_read_on_a_telephone_without_scrolling_them(opened: Open, path: str) -> None:
+    page = await opened(path, width=360)
+    for table in await page.locator(".scroll").all():
+        assert await table.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 async def test_dark_is_dark(opened: Open) -> None:
     async def brightness(scheme: str) -> int:
         page = await opened("/", scheme=scheme)
