@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from app.api.dependencies import PlainContextDep
 from app.api.responses import unless_known
@@ -26,11 +27,25 @@ window.STAC_BROWSER_CONFIG.preprocessSTAC = (stac) => {
 };
 """
 
+# Its scripts are its own. Pictures, files and base maps are wherever items and its configuration say.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+    "img-src * data: blob:; media-src *; connect-src * data: blob:; worker-src 'self' blob: data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
 router = APIRouter(include_in_schema=False)
 
 
+class _Files(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["Content-Security-Policy"] = _POLICY
+        return answer
+
+
 def files(folder: Path) -> Mount:
-    return Mount("/browser", StaticFiles(directory=folder, html=True))
+    return Mount("/browser", _Files(directory=folder, html=True))
 
 
 @router.get("/browser")

@@ -47,7 +47,7 @@ def collection() -> dict[str, Any]:
         "a flight window instead of an instant. No image stands behind the hrefs.",
         "keywords": ["demo", "aerial", "orthophoto", "Nairobi"],
         "license": "CC0-1.0",
-        "providers": [{"name": "Upesi demo", "roles": ["producer", "host"], "url": "https://data.example.com"}],
+        "providers": [{"name": "Upesi demo", "roles": ["producer", "host"]}],
         "extent": {
             "spatial": {"bbox": [footprint(corners)[1]]},
             "temporal": {"interval": [["2019-02-04T00:00:00Z", "2023-08-31T00:00:00Z"]]},

@@ -87,7 +87,7 @@ def collection() -> dict[str, Any]:
         "that this service hands out.",
         "keywords": ["demo", "cog", "reflectance", "synthetic"],
         "license": "CC0-1.0",
-        "providers": [{"name": "Upesi demo", "roles": ["producer", "host"], "url": "https://data.example.com"}],
+        "providers": [{"name": "Upesi demo", "roles": ["producer", "host"]}],
         "extent": {
             "spatial": {"bbox": [footprint(corners)[1]]},
             "temporal": {"interval": [["2024-05-12T10:15:59Z", "2024-10-04T10:17:41Z"]]},

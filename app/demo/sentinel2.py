@@ -89,7 +89,7 @@ def collection() -> dict[str, Any]:
         "benchmarks. The footprints follow the MGRS tiling grid; no image stands behind the hrefs.",
         "keywords": ["demo", "sentinel-2", "msi", "reflectance"],
         "license": "CC0-1.0",
-        "providers": [{"name": "Upesi demo", "roles": ["producer", "host"], "url": "https://data.example.com"}],
+        "providers": [{"name": "Upesi demo", "roles": ["producer", "host"]}],
         "extent": {
             "spatial": {"bbox": [[-180, -54, 180, 81]]},
             "temporal": {"interval": [["2018-01-01T00:00:00Z", "2025-01-01T00:00:00Z"]]},

@@ -30,6 +30,7 @@ async def test_the_page_and_its_files(browser: httpx.AsyncClient) -> None:
     page = await browser.get("/stac/browser/")
     assert (page.status_code, page.text) == (200, PAGE)
     assert page.headers["content-type"].startswith("text/html")
+    assert "script-src 'self';" in page.headers["content-security-policy"]
     assert (await browser.get("/stac/browser/js/app.js")).text == "1;"
     assert_error(await browser.get("/stac/browser/js/none.js"), 404)
 
