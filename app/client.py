@@ -30,7 +30,7 @@ from app.assets.transfer import Transfer
 from app.bulk.readers import search as api_search
 from app.bulk.readers.web import Web
 from app.errors import InvalidDocument, SetupError
-from app.raster.grid import grid as grid_of
+from app.raster.grids import grid as grid_of
 from app.raster.reader import reader
 from app.settings import Settings
 from app.stac import document as documents

@@ -295,7 +295,7 @@ def _write(
     found: whole.Found, shape: CubeShape, settings: Settings, form: Form, to: Path, scheduler: str | None
 ) -> None:
     from app.raster import cluster, files
-    from app.raster.cube import Cube
+    from app.raster.cubes import Cube
 
     static = settings.static_dir or settings.data_dir / "static"
     access = Access(Sources.anything(static, settings.href_rules), signers(settings))

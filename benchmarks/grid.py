@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import orjson
 
-from app.raster.grid import grid
+from app.raster.grids import grid
 from app.raster.reader import reader
 
 _opened: list[str] = []

@@ -12,7 +12,7 @@ from app.api.parameters import GRID_PARAMETERS
 from app.api.responses import json_answer
 from app.assets.href import resolved
 from app.assets.signing import Signed
-from app.raster.grid import grid
+from app.raster.grids import grid
 from app.raster.reader import reader
 from app.stac import document as documents
 from app.stac.asset import asset_of

@@ -22,7 +22,7 @@ from app.api.openapi_pixels import (
 from app.api.responses import answer, json_answer
 from app.errors import InvalidRequest, NotFound
 from app.raster import jobs
-from app.raster.grid import Grid, grid
+from app.raster.grids import Grid, grid
 from app.raster.jobs import PreviewJob, TileJob
 from app.raster.pool import Pool
 from app.raster.sources import File

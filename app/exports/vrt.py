@@ -18,7 +18,7 @@ from app.assets.href import Rules, ruled
 from app.assets.signing import Signers
 from app.errors import InvalidMetadata, InvalidRequest
 from app.exports.whole import Found
-from app.raster.grid import Band, grid
+from app.raster.grids import Band, grid
 from app.raster.values import common
 from app.stac.asset import asset_of
 

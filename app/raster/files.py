@@ -10,7 +10,7 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy
 
 from app.errors import Unreadable
-from app.raster.cube import stacked
+from app.raster.cubes import stacked
 from app.raster.shape import Form
 
 # With the bytes of pixels sorted, more work hardly makes it smaller.

@@ -57,7 +57,7 @@ def tile(job: TileJob) -> bytes:
 
 def cube(job: CubeJob) -> None:
     from app.raster import files
-    from app.raster.cube import Cube
+    from app.raster.cubes import Cube
 
     found = Cube(job.items, job.shape, job.collections, job.files).loaded(job.pixels)
     files.write(found, job.form, job.path, job.compress)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import UpesiError
-from app.raster.grid import grid
+from app.raster.grids import grid
 from app.raster.reader import COG, GEOTIFF, JPEG, JPEG2000, PNG, TIFF, WEBP, reader
 
 # What is read for pictures: `app.raster.confinement.FORMATS`.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidRequest
-from app.raster.grid import Grid
+from app.raster.grids import Grid
 from app.raster.style import MOST_ZOOM
 
 SIZE = 256

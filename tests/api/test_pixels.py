@@ -18,7 +18,7 @@ from app import raster
 from app.bulk.load import Loader
 from app.main import create_app
 from app.raster import pictures
-from app.raster.cube import Cube
+from app.raster.cubes import Cube
 from app.raster.shape import CubeShape
 from app.raster.sources import File, Sources
 from app.raster.style import Style

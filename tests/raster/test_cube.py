@@ -12,10 +12,11 @@ import xarray as xr
 from distributed import LocalCluster, get_task_stream
 from zarr.storage import ZipStore
 
+from app import raster
 from app.demo import rasters
 from app.errors import InvalidRequest, NotFound, SetupError, TooLarge, Unreadable
 from app.raster import cluster, files
-from app.raster.cube import Cube
+from app.raster.cubes import Cube
 from app.raster.shape import CubeShape
 from app.raster.sources import File, Sources
 from tests.factories import Document, box
@@ -234,3 +235,13 @@ def test_what_is_no_shape(values: dict[str, Any], parameter: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         CubeShape.from_values(values)
     assert raised.value.parameter == parameter
+
+
+def test_the_function_makes_the_same_cube(tmp_path: Path) -> None:
+    items = [stored(tmp_path, "a", NOON, images.numbered(4, 4))]
+    found = raster.cube(items, ["data"], groupby="solar_day", resolution=20.0, resampling="average")
+    assert not isinstance(found.data, np.ndarray)
+    same = Cube(items, CubeShape(("data",), groupby="solar_day", resolution=20.0, resampling="average")).loaded()
+    assert np.array_equal(found.values, same.values)
+    assert found.odc.geobox == same.odc.geobox
+    assert raster.grid(items[0], "data").shape == (4, 4)

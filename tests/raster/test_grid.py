@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.errors import InvalidMetadata, NotFound
-from app.raster.grid import Band, Grid, grid
+from app.raster.grids import Band, Grid, grid
 from tests import factories
 
 TRANSFORM = [20.0, 0.0, 399960.0, 0.0, -20.0, 4500000.0]

@@ -16,7 +16,7 @@ from rasterio.warp import transform_bounds
 
 from app.demo import rasters
 from app.errors import InvalidDocument
-from app.raster.grid import grid
+from app.raster.grids import grid
 from app.raster.ingest import About, item
 from app.stac.item import check_item
 from tests.raster import images

@@ -12,7 +12,7 @@ from rio_tiler.io import Reader
 
 from app.errors import InvalidRequest, Unreadable
 from app.raster import pictures
-from app.raster.grid import Grid
+from app.raster.grids import Grid
 from app.raster.sources import File
 from app.raster.style import Style
 from app.raster.tiles import Tile, tilejson

@@ -21,7 +21,7 @@ from pystac import Item, STACError
 from rasterio.errors import RasterioError
 
 from app.errors import InvalidRequest, TooLarge, Unreadable
-from app.raster.grid import Grid, covered, grid
+from app.raster.grids import Grid, covered, grid
 from app.raster.reading import configured
 from app.raster.shape import CubeShape
 from app.raster.sources import File, Sources
