@@ -26,7 +26,7 @@ Visibility = Literal["private", "public"]
 _TIMEOUT = 30
 
 
-@tokens.command("create")
+@tokens.command("create", epilog=console.examples("token create nightly --allow write --collection things --days 90"))
 def token_create(
     name: Annotated[str, typer.Argument(help="What it is for, as `list` shows it.")],
     allow: Annotated[
@@ -57,7 +57,7 @@ def token_create(
     typer.echo(text.get_secret_value())
 
 
-@tokens.command("list")
+@tokens.command("list", epilog=console.examples("token list"))
 def token_list() -> None:
     """The keys, with what they allow and whether they hold."""
     found = _asked(keys.listed)
@@ -70,14 +70,14 @@ def token_list() -> None:
     console.out.print(table)
 
 
-@tokens.command("revoke")
+@tokens.command("revoke", epilog=console.examples("token revoke 3f2a9c"))
 def token_revoke(key: Annotated[str, typer.Argument(metavar="ID", help="Of the key, as `list` shows it.")]) -> None:
     """Let a key hold no more. A running service refuses it within five seconds."""
     _asked(lambda database: keys.revoke(database, key))
     console.out.print(Text(f"Key {key} is revoked; a running service refuses it within {keys.SECONDS:.0f} seconds."))
 
 
-@commands.command("visibility")
+@commands.command("visibility", epilog=console.examples("visibility things private", "visibility"))
 def set_visibility(
     collection: Annotated[str | None, typer.Argument(help="Id of a collection.", show_default=False)] = None,
     to: Annotated[Visibility | None, typer.Argument(help="What it shall be.", show_default=False)] = None,

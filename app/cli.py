@@ -95,7 +95,7 @@ def _root(show_version: Annotated[bool, typer.Option("--version", help="Print th
         raise typer.Exit
 
 
-@app.command()
+@app.command(epilog=console.examples("serve --port 8080 --workers 4"))
 def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
     """Serve the catalogue over HTTP until Ctrl-C.
 
@@ -106,7 +106,13 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
         _serve(settings, url, host, port, workers)
 
 
-@app.command()
+@app.command(
+    epilog=console.examples(
+        "load items.ndjson catalog/catalog.json",
+        "load https://example.com/stac/collections/sentinel-2-l2a --mode upsert",
+        "load items.parquet --on-error skip --report report.json",
+    )
+)
 def load(
     sources: Annotated[
         list[str],
@@ -155,7 +161,12 @@ def load(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    epilog=console.examples(
+        "export --to items.parquet --format geoparquet --collection things --bbox 5,45,15,55",
+        "export --to folder --format static",
+    )
+)
 def export(
     to: Annotated[str, typer.Option(help="A file (`-` is standard output), or a folder for `static`.")],
     form: Annotated[ExportFormat, typer.Option("--format", help="Of what is written.")] = "ndjson",
@@ -181,7 +192,7 @@ async def _export(settings: Settings, url: str, search: Search, to: str, form: E
         await export_file.write(catalog, search, to, form, settings)
 
 
-@app.command()
+@app.command(epilog=console.examples("compact", "compact --collection sentinel-2-l2a"))
 def compact(
     collections: Annotated[
         list[str] | None, typer.Option("--collection", help="One of this id; may be repeated. Else all.")
@@ -203,7 +214,7 @@ async def _compact(url: str, collections: list[str]) -> None:
                 console.tell_compaction(done)
 
 
-@app.command()
+@app.command(epilog=console.examples("migrate"))
 def migrate() -> None:
     """Bring the database up to the schema of this version. Safe to repeat."""
     settings = Settings()
@@ -212,7 +223,7 @@ def migrate() -> None:
     _out.print(f"The database is at revision {schema.newest_revision()}.")
 
 
-@app.command()
+@app.command(epilog=console.examples("doctor"))
 def doctor() -> None:
     """Say what is found, in which state it is, and what to do about each problem."""
     from app import doctor as checks  # It needs the tables as SQLAlchemy has them, which the other commands do not.
@@ -235,7 +246,7 @@ app.add_typer(_index, name="index")
 Property = Annotated[str, typer.Argument(metavar="PROPERTY", help="Name of a property, such as eo:cloud_cover.")]
 
 
-@_index.command("add")
+@_index.command("add", epilog=console.examples("index add eo:cloud_cover"))
 def index_add(name: Property) -> None:
     """Make the index of a property, while the service reads and writes. Safe to repeat, also when it was stopped."""
     start = monotonic()
@@ -253,7 +264,7 @@ def index_add(name: Property) -> None:
         )
 
 
-@_index.command("drop")
+@_index.command("drop", epilog=console.examples("index drop eo:cloud_cover"))
 def index_drop(name: Property) -> None:
     """Drop the index of a property, while the service reads and writes."""
     with ready.migrated(Settings()) as url:
@@ -261,7 +272,7 @@ def index_drop(name: Property) -> None:
     _out.print(Text(f"The index on {name} is dropped."))
 
 
-@_index.command("list")
+@_index.command("list", epilog=console.examples("index list"))
 def index_list() -> None:
     """The properties that have an index, with its state and its size."""
     with ready.migrated(Settings()) as url:
@@ -281,7 +292,7 @@ async def _with_one_connection(url: str, ask: Callable[[Database], Awaitable[Ans
         return await ask(database)
 
 
-@app.command()
+@app.command(epilog=console.examples("demo --port 8000"))
 def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
     """Load the demo catalogue, made here without a network, and serve it."""
     settings = Settings()

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from app import console
 from app.assets import items
 from app.assets.configuration import signers
 from app.assets.download import Choice, Downloader, Report
@@ -52,7 +53,7 @@ Asset = Annotated[str, typer.Argument(help="Key of an asset.")]
 Prefer = Annotated[str | None, typer.Option(help="An alternate, or a scheme: s3, gs, https.", show_default=False)]
 
 
-@commands.command()
+@commands.command(epilog=console.examples("grid item.json B04"))
 def grid(
     item: Item,
     asset: Asset,
@@ -74,7 +75,7 @@ def grid(
     typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
 
-@commands.command()
+@commands.command(epilog=console.examples("href https://example.com/item.json B04 --prefer s3"))
 def href(
     item: Item,
     asset: Asset,
@@ -103,7 +104,11 @@ def _collection(location: str, web: Web) -> dict[str, object]:
     return document
 
 
-@commands.command()
+@commands.command(
+    epilog=console.examples(
+        "search https://example.com/stac -c sentinel-2-l2a --bbox 5,45,6,46 --max-items 5 > items.ndjson"
+    )
+)
 def search(
     url: Annotated[str, typer.Argument(help="The landing page of a STAC API.")],
     collections: Annotated[
@@ -133,7 +138,7 @@ def search(
     _err.print(f"{count:,} items.")
 
 
-@commands.command()
+@commands.command(epilog=console.examples("download items.ndjson --to data --include data --exclude 'B0[19]'"))
 def download(
     sources: Annotated[
         list[str],

@@ -1,4 +1,4 @@
-"""What is shown of a load in a terminal."""
+"""What is shown in a terminal."""
 
 from contextlib import AbstractContextManager
 from io import BufferedReader, RawIOBase
@@ -28,6 +28,11 @@ err = Console(stderr=True, highlight=False)
 
 # The bar is told of this many bytes at a time: of each line, it would cost as much as reading it.
 _SHOWN_BYTES = 1 << 20
+
+
+def examples(*commands: str) -> str:
+    """For the end of a help: each in a line of its own, as it is typed."""
+    return "\n\n".join((f"Example{'s' * (len(commands) > 1)}:", *(f"`upesi {command}`" for command in commands)))
 
 
 def print_refusal(place: str, reason: str) -> None:

@@ -53,7 +53,7 @@ Limit = Annotated[str | None, typer.Option(help="Items at most.")]
 _TIMEOUT = 600
 
 
-@commands.command()
+@commands.command(epilog=console.examples("ingest scene.tif --collection things --datetime 2024-07-16"))
 def ingest(
     files: Annotated[list[str], typer.Argument(help="Rasters: paths, https:// and s3:// URLs.")],
     collection: Annotated[str, typer.Option(help="The collection the items are of; it is there already.")],
@@ -158,7 +158,7 @@ async def _stored(url: str, entries: Iterator[Entry], replaces: bool, rules: Rul
     return loader.report
 
 
-@commands.command()
+@commands.command(epilog=console.examples("mosaic --to mosaic.vrt --asset red --collection demo-cogs"))
 def mosaic(
     to: Annotated[str, typer.Option(help="The VRT; `-` is standard output.")],
     asset: Annotated[str, typer.Option(help="Key of the asset.")],
@@ -207,7 +207,9 @@ def mosaic(
             raise SetupError(f"{to}: {error.strerror}") from None
 
 
-@commands.command()
+@commands.command(
+    epilog=console.examples("cube --to cube.nc --asset red --asset nir --collection demo-cogs --groupby solar_day")
+)
 def cube(
     to: Annotated[Path, typer.Option(help="The file, or the folder for Zarr.")],
     asset: Annotated[list[str], typer.Option(help="Key of an asset; again for each band.")],

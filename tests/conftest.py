@@ -46,7 +46,8 @@ def database_url() -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url)
+    """With a count in each first page, however busy the machine is."""
+    return Settings(database_url=database_url, count_wait=20.0)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ _QUERYABLES = _SORTABLES | {
     "summaries": {"title": "Summaries", "type": "object"},
     "assets": {"title": "Assets", "type": "object"},
     "item_assets": {"title": "Assets of items", "type": "object"},
-    "geometry": {"title": "Extent in space", "$ref": "https://geojson.org/schema/Geometry.json"},
+    "geometry": {"title": "Extent in space", "format": "geometry-any", "x-ogc-role": "primary-geometry"},
     "datetime": {"title": "Extent in time: in comparisons its start", "format": "date-time"} | _TEXT,
 }
 

@@ -47,12 +47,6 @@ def attributes(page: Element, name: str) -> list[str]:
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """With counts in every page, however busy the machine is."""
-    return settings.model_copy(update={"count_wait": 20.0})
-
-
-@pytest.fixture
 async def filled(client: httpx.AsyncClient, loader: Loader) -> httpx.AsyncClient:
     await load(
         loader,
