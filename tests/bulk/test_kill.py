@@ -29,6 +29,14 @@ _WAITS = "'BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END'"
 NAMES = sorted(f"item {number}" for number in range(ITEMS))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Also where the tests run in the background: a shell has these ignore SIGINT, and processes inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def file() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="upesi-test-") as folder:
