@@ -19,6 +19,7 @@ from tests.factories import collection, item
 from tests.faults.cluster import Node, cluster
 from tests.faults.load import Told, all_ids, prepare, progress, until, write_and_read
 from tests.faults.service import Service, serving
+from tests.faults.soak import soak
 
 pytestmark = pytest.mark.anyio
 
@@ -213,6 +214,11 @@ async def fill(service: Service, node: Node, disk: Path) -> None:
 
 async def test_a_soak_of_reads_and_writes(service: Service) -> None:
     """`python -m tests.faults.soak` goes on for as long as it is told to."""
-    async with under_load(service) as told:
-        await progress(told, 500)
-    assert told.writes[503] == told.reads[503] == 0
+    told, missing, memory = await soak(service.url, 45, 8, service.process.pid)
+    assert missing == told.lost == set()
+    assert told.writes.keys() == {201, 204}
+    assert told.reads.keys() == {200, 400, 404}
+    growth = list(memory.growth())
+    assert len(growth) == 2
+    # A kilobyte kept of each request would be several megabytes.
+    assert [(before, after) for _, before, after in growth if after > before + 5] == []
