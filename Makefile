@@ -39,7 +39,7 @@ docs: dev  ## build the pages of docs/ into site/; a link that leads nowhere fai
 
 audit: dev  ## known weaknesses of what the lock has
 	.venv/bin/uv export --quiet --locked --no-dev --all-extras --no-emit-project --output-file .audit.txt
-	.venv/bin/pip-audit --requirement .audit.txt --require-hashes --disable-pip; status=$$?; rm .audit.txt; exit $$status
+	.venv/bin/pip-audit --strict --requirement .audit.txt --require-hashes --disable-pip; status=$$?; rm .audit.txt; exit $$status
 
 sbom: dev  ## sbom.json: what the lock has, in CycloneDX
 	.venv/bin/uv export --quiet --locked --no-dev --all-extras --preview-features sbom-export --format cyclonedx1.5 --output-file sbom.json

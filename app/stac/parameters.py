@@ -112,16 +112,16 @@ def _filter(values: Mapping[str, Any]) -> Node | None:
     crs = values.get("filter-crs", _CRS84)
     if crs != _CRS84:
         raise InvalidRequest(f"filter-crs: {crs!r} is not {_CRS84}", "filter-crs")
+    value = values.get("filter")
+    language = values.get("filter-lang", "cql2-text" if isinstance(value, str) else "cql2-json")
+    if language not in ("cql2-text", "cql2-json"):
+        raise InvalidRequest(f"filter-lang: {language!r} is neither cql2-text nor cql2-json", "filter-lang")
     if "filter" not in values:
         return None
-    value = values["filter"]
-    language = values.get("filter-lang", "cql2-text" if isinstance(value, str) else "cql2-json")
     if language == "cql2-text":
         return read("filter", lambda raw: cql2.from_text(text(raw)), value)
-    if language == "cql2-json":
-        parsed = read("filter", orjson.loads, value) if isinstance(value, str) else value
-        return read("filter", cql2.from_json, parsed)
-    raise InvalidRequest(f"filter-lang: {language!r} is neither cql2-text nor cql2-json", "filter-lang")
+    parsed = read("filter", orjson.loads, value) if isinstance(value, str) else value
+    return read("filter", cql2.from_json, parsed)
 
 
 def sortby(value: Any) -> tuple[SortKey, ...]:

@@ -87,6 +87,7 @@ async def test_pages(filled: httpx.AsyncClient, sortby: str) -> None:
         ("filter=nosuch(1)", "filter"),
         ("filter=" + "(" * 2000 + "a%3D1" + ")" * 2000, "filter"),
         ("filter=1%3D1&filter-lang=cql-text", "filter-lang"),
+        ("filter-lang=cql-text", "filter-lang"),
         ("filter=1%3D1&filter-crs=EPSG:3857", "filter-crs"),
         ("filter=%7B&filter-lang=cql2-json", "filter"),
     ],
