@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.services import free_port
+
 ROOT = Path(__file__).parents[1]
 _SECONDS_TO_START = 60.0
 
@@ -19,9 +20,7 @@ _SECONDS_TO_START = 60.0
 @contextmanager
 def running(database_url: str, **settings: str) -> Iterator[str]:
     """Its URL, once it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", port]
     environment = {**os.environ, "UPESI_DATABASE_URL": database_url, **settings}
     process = subprocess.Popen(

@@ -21,6 +21,7 @@ import orjson
 import pytest
 
 from app.database import embedded
+from benchmarks.services import free_port
 from tests.factories import collection, item
 
 UPESI = Path(sys.executable).with_name("upesi")
@@ -40,9 +41,7 @@ def data_dir() -> Iterator[Path]:
 def serving(
     data_dir: Path, *options: str, stderr: IO[bytes] | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "UPESI_DATA_DIR": str(data_dir)}
     command = [str(UPESI), "serve", "--port", str(port), *options]
     process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=stderr)

@@ -110,12 +110,12 @@ class _Stay:
 
     __slots__ = (
         *("_entered", "_exchange", "_gate", "_has_body", "_outcome", "_receive", "_scope", "_send", "_started"),
-        *("_task", "_watcher", "_watchman", "began", "seconds"),
+        *("_seconds", "_task", "_watcher", "_watchman", "began"),
     )
 
     def __init__(self, gate: Gate, watchman: _Watchman, scope: Scope, receive: Receive, send: Send) -> None:
         self.began = monotonic()
-        self.seconds: float | None = watchman.timeout
+        self._seconds = watchman.timeout
         self._gate = gate
         self._watchman = watchman
         self._scope = scope
@@ -150,7 +150,7 @@ class _Stay:
             _log.exception("the service failed in a way it did not foresee")
             await self._respond(await unforeseen(Request(self._scope, self._receive), error))
         finally:
-            self._leave()
+            self.step_aside()
             self._exchange.stay = None
 
     async def _read(self) -> Message:
@@ -173,7 +173,7 @@ class _Stay:
     async def _answer(self, message: Message) -> None:
         if not self._started:
             self._started = True
-            self._leave()
+            self.step_aside()
         await self._send(message)
 
     def let_be(self) -> None:
@@ -183,15 +183,6 @@ class _Stay:
             self._watcher = None
 
     def step_aside(self) -> None:
-        self.seconds = None
-        if self._watcher is not None:
-            self._watcher.cancel()
-            self._watcher = None
-        if self._entered:
-            self._entered = False
-            self._gate.leave()
-
-    def _leave(self) -> None:
         self.let_be()
         if self._entered:
             self._entered = False
@@ -199,14 +190,14 @@ class _Stay:
 
     def look(self, now: float) -> None:
         """While the routes read a body, they learn themselves that its client has left."""
-        left = None if self.seconds is None else self.seconds - (now - self.began)
+        left = self._seconds - (now - self.began)
         if self._has_body:
-            if left is not None and left <= 0:
+            if left <= 0:
                 self._end("late")
         elif self._watcher is None:
             self._watcher = asyncio.get_running_loop().create_task(self._watch(left))
 
-    async def _watch(self, seconds: float | None) -> None:
+    async def _watch(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while (await self._receive())["type"] != "http.disconnect":

@@ -187,7 +187,6 @@ def left(request: Request) -> Callable[[], Awaitable[None]]:
     """
     exchange: Exchange = request.scope["upesi.exchange"]
     exchange.step_aside()
-    exchange.let_be()
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":

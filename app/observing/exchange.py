@@ -48,8 +48,8 @@ class Exchange:
             self.stay.let_be()
 
     def step_aside(self) -> None:
-        """From here on the request takes nobody's place, and its time is measured elsewhere: it waits for a pool of
-        processes."""
+        """From here on the request takes nobody's place either: it waits for a pool of processes, with bounds of its
+        own."""
         if self.stay is not None:
             self.stay.step_aside()
 

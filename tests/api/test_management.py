@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from app.database.fragment import Parameter, sql
 from app.database.pool import Database
 from app.observing.logs import Json
 from app.settings import Settings
+from benchmarks.services import free_port
 from tests.api.assertions import assert_error
 from tests.api.serving import serving
 from tests.api.test_limits import changed
@@ -163,9 +163,7 @@ async def test_the_pool_and_refusals_are_told(observed: Settings) -> None:
 
 
 async def test_metrics_at_an_address_of_their_own(settings: Settings) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     async with httpx.AsyncClient() as own:
         async with serving(changed(settings, metrics=address)) as client:
             await client.get("/search")

@@ -1,6 +1,5 @@
 """Sources of each kind, found from their content, and another STAC API: this service itself, over a socket."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from app.bulk.readers.web import Web
 from app.errors import SetupError
 from app.main import create_app
 from app.settings import Settings
+from benchmarks.services import free_port
 from tests.bulk.website import Website, website
 from tests.factories import Document, collection, item, load
 
@@ -127,9 +127,7 @@ async def test_url_without_documents(site: Website, read: Read, path: str, fault
 
 
 async def test_nobody_listens(read: Read) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (refused,) = read(f"http://127.0.0.1:{port}/catalog.json")
     assert refused.place == f"http://127.0.0.1:{port}/catalog.json"
     assert "after 5 attempts" in str(refused.fault)

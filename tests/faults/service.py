@@ -1,7 +1,6 @@
 """`upesi serve` as processes, over a server of tests/faults/cluster.py."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.services import free_port
 from tests.faults.cluster import Node
 
 UPESI = Path(sys.executable).with_name("upesi")
@@ -35,9 +35,7 @@ def workers(pid: int) -> list[int]:
 
 @contextmanager
 def serving(node: Node, workers: int = 2, **settings: str) -> Iterator[Service]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "UPESI_DATABASE_URL": node.url, "UPESI_WRITES": "open", **settings}
     command = [str(UPESI), "serve", "--port", str(port), "--workers", str(workers)]
     log = subprocess.DEVNULL

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from app.database import schema
+from benchmarks.services import free_port
 from tests.factories import collection
 from tests.faults.cluster import Cluster, Node, cluster
 from tests.faults.load import until
@@ -30,9 +30,7 @@ def servers() -> Iterator[Cluster]:
 @contextmanager
 def started(log: Path, url: str, *options: str, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Its URL, whether it answers or not."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     environment = {**os.environ, "UPESI_DATABASE_URL": url, "UPESI_WRITES": "open", **settings}
     with log.open("wb") as file:
         process = subprocess.Popen(

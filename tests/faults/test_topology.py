@@ -5,7 +5,6 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from app.database import schema
+from benchmarks.services import free_port
 from tests.faults.cluster import SYNCHRONOUS, Cluster, cluster
 from tests.faults.load import Told, all_ids, prepare, progress, until, write_and_read
 from tests.faults.service import Service, serving
@@ -30,13 +30,6 @@ DOCKER = Path(__file__).parents[2] / "docker" / "cluster"
 CLIENTS = 8
 # Of PgBouncer: nobody else asks a replica.
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'upesi' AND pid <> pg_backend_pid()"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 from app.limits import rate
 from app.limits.rate import OwnBuckets, Policy
 from app.limits.shared import SharedBuckets
+from benchmarks.services import free_port
 
 pytestmark = pytest.mark.anyio
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -23,9 +24,7 @@ SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if SERVER is None:
         pytest.skip("there is neither a redis-server nor a valkey-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("redis")
     command = [SERVER, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
