@@ -17,7 +17,9 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 Open = Callable[..., Awaitable[Page]]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: an async fixture keeps its event loop for all the tests it lasts, and with it the processes of
+# `anyio.to_process`, which end with the test that first asked for one.
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     chromium = next(filter(None, map(shutil.which, _NAMES)), None)
     if chromium is None:
