@@ -1,7 +1,6 @@
 """What an item has to meet, each parameter of a search as a condition over `items i` and `collections c`."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import free_text, visibility
@@ -110,19 +109,30 @@ def with_words(terms: tuple[str, ...] | None) -> Fragment | None:
 
 def near(interval: Interval | None, lag: str, lead: str) -> Fragment | None:
     """The range of the index that `overlaps` can be met in: an item starts or ends only so far from its datetime."""
-    if interval is None:
-        return None
-    tests = []
-    if interval.start:
-        tests.append(sql("i.datetime >= ", earlier(interval.start, lag)))
-    if interval.end:
-        tests.append(sql("i.datetime <= ", Parameter(interval.end, "timestamptz"), f" + {lead}"))
-    return join(" AND ", tests)
+    tests = given(not_before(earliest(interval, lag)), not_after(latest(interval, lead)))
+    return join(" AND ", tests) if tests else None
 
 
-def earlier(instant: datetime, lag: str) -> Fragment:
+def not_before(instant: Fragment | None) -> Fragment | None:
+    return None if instant is None else sql("i.datetime >= ", instant)
+
+
+def not_after(instant: Fragment | None) -> Fragment | None:
+    return None if instant is None else sql("i.datetime <= ", instant)
+
+
+def earliest(interval: Interval | None, lag: str) -> Fragment | None:
     """Not before year 1: an item that ends in 9999 makes a lag that leads beyond what PostgreSQL's calendar has."""
-    return sql("greatest(", Parameter(instant, "timestamptz"), f", timestamptz '0001-01-01Z' + {lag}) - {lag}")
+    if interval is None or not interval.start:
+        return None
+    start = Parameter(interval.start, "timestamptz")
+    return sql("greatest(", start, f", timestamptz '0001-01-01Z' + {lag}) - {lag}")
+
+
+def latest(interval: Interval | None, lead: str) -> Fragment | None:
+    if interval is None or not interval.end:
+        return None
+    return sql(Parameter(interval.end, "timestamptz"), f" + {lead}")
 
 
 def limit(rows: int) -> Fragment:

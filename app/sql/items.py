@@ -17,13 +17,15 @@ from app.sql.conditions import (
     LONGEST,
     ROW,
     all_of,
-    earlier,
+    earliest,
     every,
     given,
     in_collections,
+    latest,
     limit,
     matches,
-    near,
+    not_after,
+    not_before,
     overlaps,
     with_words,
 )
@@ -166,7 +168,6 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Te
     within = sql(" WHERE ", some, " AND c.envelope && area.shape")
     walk = Walk.of(tests, rows, sql("SELECT count(*)::int FROM ", places, within)) if tests else None
     rest = all_of(overlaps(search.interval), matches(search.filter), order.after(search.seek))
-    in_time = all_of(near(search.interval, "c.lag", "c.lead"))
     return sql(
         "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection) p.* FROM (",
         _partly_inside(
@@ -177,7 +178,12 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Te
             _stream_through_space(search, order, rest, rows, walk),
         ),
         " UNION ALL SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
-        _stream(sql("i.collection = c.key AND i.geometry IS NOT NULL", in_time, rest), order, rows, walk),
+        _stream(
+            sql("i.collection = c.key AND i.geometry IS NOT NULL AND ", _in_time(search, order, "c.lag", "c.lead")),
+            order,
+            rows,
+            walk,
+        ),
         ") AS p WHERE ",
         some,
         " AND ",
@@ -245,18 +251,9 @@ def _stream_through_space(search: Search, order: Order, rest: Fragment, rows: in
 
 def _bounds(interval: Interval | None) -> Fragment:
     """Where in the index the items of a collection can be that meet the interval and the stretch."""
-    earliest, latest = (
-        [sql("c.first_datetime"), sql("stretch.earliest")],
-        [
-            sql("c.last_datetime"),
-            sql("stretch.latest"),
-        ],
-    )
-    if interval and interval.start:
-        earliest.append(earlier(interval.start, "c.lag"))
-    if interval and interval.end:
-        latest.append(sql(Parameter(interval.end, "timestamptz"), " + c.lead"))
-    return sql("greatest(", join(", ", earliest), ") AS earliest, least(", join(", ", latest), ") AS latest")
+    first = given(sql("c.first_datetime"), sql("stretch.earliest"), earliest(interval, "c.lag"))
+    last = given(sql("c.last_datetime"), sql("stretch.latest"), latest(interval, "c.lead"))
+    return sql("greatest(", join(", ", first), ") AS earliest, least(", join(", ", last), ") AS latest")
 
 
 def _windows(order: Order) -> Fragment:
@@ -266,18 +263,10 @@ def _windows(order: Order) -> Fragment:
 
 def _through_collections(search: Search, rows: int, walk: Walk | None) -> Fragment:
     order = Order.of(search)
-    conditions = sql(
-        "i.collection = c.key",
-        all_of(
-            near(search.interval, "c.lag", "c.lead"),
-            overlaps(search.interval),
-            matches(search.filter),
-            order.after(search.seek),
-        ),
-    )
+    conditions = _in_time(search, order, "c.lag", "c.lead")
     return sql(
         "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
-        _stream(conditions, order, rows, walk),
+        _stream(sql("i.collection = c.key AND ", conditions), order, rows, walk),
         ") AS p WHERE ",
         in_collections(search),
         " ",
@@ -289,16 +278,20 @@ def _through_collections(search: Search, rows: int, walk: Walk | None) -> Fragme
 def _through_time(search: Search, rows: int, tests: Tests | None) -> Fragment:
     order = Order.of(search)
     walk = Walk.of(tests, rows, sql("1")) if tests else None
-    conditions = sql(
-        order.after(search.seek),
-        all_of(near(search.interval, *LONGEST), overlaps(search.interval), matches(search.filter)),
-    )
     return sql(
         "SELECT p.*, c.id AS collection_id FROM (",
-        _stream(conditions, order, rows, walk),
+        _stream(_in_time(search, order, *LONGEST), order, rows, walk),
         ") AS p JOIN collections c ON c.key = p.collection ",
         order.by("p"),
     )
+
+
+def _in_time(search: Search, order: Order, lag: str, lead: str) -> Fragment:
+    """What an index on times can begin and end with, and the rest of the search but its place."""
+    start, end = earliest(search.interval, lag), latest(search.interval, lead)
+    first, last = (end, not_before(start)) if order.descending else (start, not_after(end))
+    tests = given(order.after(search.seek, first), last, overlaps(search.interval), matches(search.filter))
+    return join(" AND ", tests)
 
 
 def _stream(conditions: Fragment, order: Order, rows: int, walk: Walk | None) -> Fragment:

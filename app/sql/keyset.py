@@ -49,14 +49,24 @@ class Order:
     def by(self, row: str) -> Fragment:
         return sql("ORDER BY ", self.columns(row))
 
-    def after(self, seek: Seek | None) -> Fragment:
-        """The rows behind a token; without one, the same text with a place in front of all rows."""
-        at = seek.position if seek else (_FRONT if self.descending else _BACK)
+    def after(self, seek: Seek | None, first: Fragment | None = None) -> Fragment:
+        """The rows behind a token; without one, the same text with a place in front of all rows.
+
+        `first` is the instant that the rows begin with, where it is known. A btree that is given it as a condition of
+        its own begins at the row all the same, and reads what lies between.
+        """
+        front = _FRONT if self.descending else _BACK
+        at = seek.position if seek else front
+        instant, tie = sql(Parameter(at.datetime, "timestamptz")), sql(Parameter(at.tie, "int"))
+        if first is not None:
+            is_behind = sql(first, f" {self.behind} ", instant)
+            tie = sql("CASE WHEN ", is_behind, " THEN ", Parameter(front.tie, "int"), " ELSE ", tie, " END")
+            instant = sql("least(" if self.descending else "greatest(", first, ", ", instant, ")")
         return sql(
             f"(i.datetime, i.tie, i.id, i.collection) {self.behind} (",
-            Parameter(at.datetime, "timestamptz"),
+            instant,
             ", ",
-            Parameter(at.tie, "int"),
+            tie,
             ", ",
             Parameter(at.id, "text"),
             ", ",

@@ -34,8 +34,9 @@ SHAPES = IDS, SPACE, COLLECTIONS, TIME = (
     "AS p WHERE c.id = ANY(",
     "AS p JOIN collections c",
 )
-TWO_TIMES, FOUR_TIMES = ["timestamptz"] * 2, ["timestamptz"] * 4
+TWO_TIMES = ["timestamptz"] * 2
 PLACE = ["timestamptz", "int", "text", "int"]
+FROM_THE_END = ["timestamptz"] * 3 + ["timestamptz", "int", "int", "text", "int"]
 INSIDE = ["geometry[]", *PLACE, "int", "geometry[]", "int"]
 STRETCHES = ["geometry[]", "timestamptz[]", "timestamptz[]", "int[]", "int[]"]
 
@@ -50,10 +51,14 @@ def search_of(body: Document, seek: Seek | None = None) -> Search:
     [
         ({}, TIME, [*PLACE, "int"]),
         ({"limit": 3}, TIME, [*PLACE, "int"]),
-        ({"datetime": DAY}, TIME, [*PLACE, *FOUR_TIMES, "int"]),
+        ({"datetime": DAY}, TIME, [*FROM_THE_END, "timestamptz", *TWO_TIMES, "int"]),
         ({"datetime": f"{DAY}/.."}, TIME, [*PLACE, *TWO_TIMES, "int"]),
         ({"collections": ["a"]}, COLLECTIONS, [*PLACE, "int", "text[]", "int"]),
-        ({"collections": ["a"], "datetime": f"../{DAY}"}, COLLECTIONS, [*TWO_TIMES, *PLACE, "int", "text[]", "int"]),
+        (
+            {"collections": ["a"], "datetime": f"../{DAY}"},
+            COLLECTIONS,
+            [*FROM_THE_END, "timestamptz", "int", "text[]", "int"],
+        ),
         ({"bbox": [0, 0, 1, 1]}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
         ({"bbox": [170, 0, -170, 1]}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
         ({"intersects": point(1, 2)}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
