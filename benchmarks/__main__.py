@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchmarks import parts, peers, report, wrk
+from benchmarks import catalogue, parts, peers, report, wrk
 
 _HERE = Path(__file__).parent
 
@@ -23,9 +23,9 @@ def main(given: list[str]) -> None:
     wrk.check()
     programs = peers.installed(arguments.peers) if arguments.peer else None
     effort = parts.Effort(arguments.seconds, arguments.rounds, arguments.pages)
-    with parts.stage(arguments.items, arguments.templates, programs, effort) as stage:
+    with parts.stage(_catalogue(arguments), programs, effort) as stage:
         versions = parts.versions(stage)
-        # Writes change the catalogue, so they come last whatever the order they were named in.
+        # Collections and writes change the catalogue, so they come last whatever the order they were named in.
         for name in [name for name in parts.PARTS if name in (arguments.parts or parts.PARTS)]:
             report.say(f"{name} …")
             written = stage.written
@@ -48,6 +48,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, default=_HERE.parent / ".peers", help="folder of their environment")
     parser.add_argument("--templates", type=Path, default=_real(), help="folder of real items to make the catalogue of")
     parser.add_argument("--made-up", dest="templates", action="store_const", const=None, help="of made-up items only")
+    parser.add_argument("--slim", action="store_true", help="small items: two properties and one asset each")
     parser.add_argument("--into", type=Path, default=_HERE, help="folder of the README and the results")
     found = parser.parse_args(given)
     if unknown := set(found.parts) - set(parts.PARTS):
@@ -55,10 +56,23 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     return found
 
 
+def _catalogue(arguments: argparse.Namespace) -> catalogue.Catalogue:
+    made = (
+        catalogue.of_templates(arguments.templates, arguments.items)
+        if arguments.templates
+        else catalogue.made_up(arguments.items)
+    )
+    return catalogue.slim(made) if arguments.slim else made
+
+
 def _command(arguments: argparse.Namespace) -> str:
     """What gives the same figures elsewhere: the folders are everyone's own."""
     sizes = [f"--{name} {getattr(arguments, name)}" for name in ("items", "seconds", "rounds", "pages")]
-    told = ["--made-up"] * (arguments.templates is None) + ["--no-peer"] * (not arguments.peer)
+    told = (
+        ["--slim"] * arguments.slim
+        + ["--made-up"] * (arguments.templates is None)
+        + ["--no-peer"] * (not arguments.peer)
+    )
     return " ".join(["python -m benchmarks", *arguments.parts, *sizes, *told])
 
 

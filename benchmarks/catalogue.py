@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from app.demo import aerial, sentinel2
 Document = dict[str, Any]
 CLOUD = "eo:cloud_cover"
 _SAMPLE = 500
+_KEPT = ("datetime", "start_datetime", "end_datetime", CLOUD, "platform")
 _SECOND_SHARE = 5  # every fifth item is in the second collection
 
 
@@ -100,6 +101,23 @@ def moved(model: Document, made: Document, number: int) -> Document:
     for name in ("start_datetime", "end_datetime"):
         properties.pop(name, None)
     return model | {"id": f"{model['id']}_{number}", "geometry": geometry, "bbox": corners, "properties": properties}
+
+
+def slim(catalogue: Catalogue) -> Catalogue:
+    """The same items with their times, two properties, and one asset each."""
+    return replace(catalogue, items=map(_slim, catalogue.items))
+
+
+def _slim(item: Document) -> Document:
+    properties = {name: item["properties"][name] for name in _KEPT if name in item["properties"]}
+    asset = dict([next(iter(item["assets"].items()))])
+    return item | {"properties": properties, "assets": asset, "links": [], "stac_extensions": []}
+
+
+def many_collections(catalogue: Catalogue, count: int) -> Iterator[Document]:
+    """Copies of the large one, without items."""
+    model = next(each for each in catalogue.collections if each["id"] == catalogue.large)
+    return (model | {"id": f"many-{number:05}", "title": f"One of many: {number}"} for number in range(count))
 
 
 def write(catalogue: Catalogue, folder: Path) -> Written:

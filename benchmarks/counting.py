@@ -9,7 +9,7 @@ others is not.
 import argparse
 import statistics
 
-from benchmarks import parts, requests, services, wrk
+from benchmarks import catalogue, parts, requests, services, wrk
 from benchmarks.agreement import answer
 from benchmarks.requests import Request, Scenario
 from benchmarks.services import Service
@@ -44,7 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     wrk.check()
     effort = parts.Effort(arguments.seconds, arguments.rounds)
-    with parts.stage(arguments.items, None, None, effort) as stage:
+    with parts.stage(catalogue.made_up(arguments.items), None, effort) as stage:
         wide = Request("/search", {"bbox": [-180, -90, 180, 90], "limit": 10})
         cloudy = Request("/search?filter=eo:cloud_cover%20%3C%2020&filter-lang=cql2-text&limit=10")
         some = [*requests.limits(stage.written)[:2], Scenario("world", [wide]), Scenario("cloud < 20 %", [cloudy])]

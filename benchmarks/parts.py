@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 from benchmarks import catalogue, requests, services, wrk
 from benchmarks.agreement import agree
-from benchmarks.catalogue import CLOUD, Written
+from benchmarks.catalogue import CLOUD, Catalogue, Written
 from benchmarks.peers import PGSTAC, Peers
 from benchmarks.report import Part, Row, say
 from benchmarks.requests import Request, Scenario
 from benchmarks.services import UPESI, Service
 
 CLIENTS = 16
+_MANY_COLLECTIONS = 10_000
 _UPESI_COMMAND = Path(sys.executable).with_name("upesi")
 
 
@@ -56,13 +57,12 @@ class Stage:
 
 
 @contextmanager
-def stage(count: int, templates: Path | None, programs: Path | None, effort: Effort) -> Iterator[Stage]:
-    """Make the catalogue and load it into each database; both are gone afterwards."""
+def stage(made: Catalogue, programs: Path | None, effort: Effort) -> Iterator[Stage]:
+    """Write the catalogue and load it into each database; both are gone afterwards."""
     with ExitStack() as stack:
         folder = stack.enter_context(services.folder())
         url = stack.enter_context(services.database(folder / "data"))
-        say(f"Writing {count:,} items …")
-        made = catalogue.of_templates(templates, count) if templates else catalogue.made_up(count)
+        say("Writing the items …")
         written = catalogue.write(made, folder)
         found = Peers.beside(url, programs) if programs else None
         yield Stage(written, url, found, effort, _load(written, url, found))
@@ -93,6 +93,7 @@ def search(stage: Stage) -> Part:
     with stage.playing() as playing:
         asked = [*requests.searches(stage.written), requests.sorts(stage.written, "no index")]
         rows = [row for scenario in asked for row in _compared(playing, scenario, stage.effort, (20, 0.1))]
+        rows += _pages(playing, stage)
     subprocess.run(
         [str(_UPESI_COMMAND), "index", "add", CLOUD],
         env={**os.environ, "UPESI_DATABASE_URL": stage.url},
@@ -104,6 +105,17 @@ def search(stage: Stage) -> Part:
     with stage.playing() as playing:
         rows += _compared(playing, requests.sorts(stage.written, "indexed"), stage.effort, (20, 0.1))
     return Part("search", "Searches, 16 clients", rows)
+
+
+def _pages(playing: Sequence[Service], stage: Stage) -> list[Row]:
+    """Of 100 large items: what compression costs, and what memory all searches until then have taken."""
+    plain, gzip = (_compared(playing, scenario, stage.effort, (20, 0.1)) for scenario in requests.pages(stage.written))
+    kept = {
+        service: [one / other for one, other in zip(rates, plain[0].rounds[service], strict=True)]
+        for service, rates in gzip[0].rounds.items()
+    }
+    memory = {service.name: [service.megabytes()] for service in playing}
+    return [*plain, *gzip, Row("of that, with gzip", "share", kept), Row("memory of a worker after it", "MB", memory)]
 
 
 def reads(stage: Stage) -> Part:
@@ -142,6 +154,22 @@ def writes(stage: Stage) -> Part:
                         measured[service.name].append(wrk.run(service, script, clients, stage.effort.seconds))
             rows += _rows(f"{post.name}, {clients} client{'s' * (clients > 1)}", measured, (bar, None))
     return Part("writes", "Writes", rows)
+
+
+def collections(stage: Stage) -> Part:
+    """Many of them, beside those with items."""
+    with services.folder() as folder:
+        file = folder / "collections.ndjson"
+        made = catalogue.many_collections(stage.written.catalogue, _MANY_COLLECTIONS)
+        file.write_text("".join(f"{json.dumps(each)}\n" for each in made))
+        services.cost([_UPESI_COMMAND, "load", file], {"UPESI_DATABASE_URL": stage.url})
+        if stage.peers:
+            stage.peers.load_collections(file)
+    with stage.playing() as playing:
+        rows = _compared(playing, requests.many_collections(), stage.effort, (5, None))
+        newest = Scenario("default (GET /search)", [Request("/search")])
+        rows += _compared(playing, newest, stage.effort, (20, 0.1))
+    return Part("collections", f"{_MANY_COLLECTIONS:,} collections, 16 clients", rows)
 
 
 def walk(stage: Stage) -> Part:
@@ -236,6 +264,7 @@ PARTS: dict[str, Callable[[Stage], Part]] = {
     "reads": reads,
     "walk": walk,
     "limit": limit,
+    "collections": collections,
     "writes": writes,
 }
 

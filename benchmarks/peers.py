@@ -61,10 +61,15 @@ class Peers:
 
     def load(self, written: Written) -> Cost:
         """By the fastest of its methods. What partitions and indexes need is part of its load."""
-        load: list[str | Path] = [self.programs / "pypgstac", "load"]
-        options = ["--method", "insert", "--dsn", self.url]
-        cost([*load, "collections", written.collections, *options])
-        return cost([*load, "items", written.items, *options])
+        self._load("collections", written.collections)
+        return self._load("items", written.items)
+
+    def load_collections(self, file: Path) -> None:
+        self._load("collections", file)
+
+    def _load(self, table: str, file: Path) -> Cost:
+        command: list[str | Path] = [self.programs / "pypgstac", "load", table, file, "--method", "insert"]
+        return cost([*command, "--dsn", self.url])
 
     def index_cloud_cover(self) -> None:
         execute(self.url, _NUMBER.format("'BTREE'"))
@@ -85,8 +90,8 @@ class Peers:
             # Without these it warns at each start.
             **{f"STAC_FASTAPI_{name}": "benchmark" for name in ("TITLE", "DESCRIPTION", "LANDING_ID", "VERSION")},
         }
-        with process(command, port, environment) as base:
-            yield Service(PGSTAC, base)
+        with process(command, port, environment) as (base, pid):
+            yield Service(PGSTAC, base, pid)
 
     @contextmanager
     def rustac(self) -> Iterator[Service]:
@@ -94,8 +99,8 @@ class Peers:
         address = f"127.0.0.1:{port}"
         database = f"postgresql://{urlsplit(self.url).username}@{quote(_socket(self.url), safe='')}/{_DATABASE}"
         command: list[str | Path] = [self.programs / "rustac", "serve", "--addr", address, "--pgstac", database]
-        with process(command, port, {}) as base:
-            yield Service(RUSTAC, base, frozenset({"sort", "gzip", "write"}))
+        with process(command, port, {}) as (base, pid):
+            yield Service(RUSTAC, base, pid, frozenset({"sort", "gzip", "write", "paging"}))
 
 
 def _socket(url: str) -> str:

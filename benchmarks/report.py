@@ -128,7 +128,7 @@ def _write_readme(folder: Path) -> None:
     before, _, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2]
     found = [json.loads(path.read_text()) for path in (folder / "results").glob("*.json")]
-    order = ["load", "search", "reads", "walk", "writes", "limit"]
+    order = ["load", "search", "reads", "walk", "collections", "writes", "limit"]
     found.sort(key=lambda part: order.index(part["part"]))
     sections = "\n".join(_section(part) for part in found)
     file.write_text(f"{before}{_BEGIN}\n\n{sections}\n{_END}{after}")

@@ -117,6 +117,17 @@ def searches(written: Written) -> list[Scenario]:
     ]
 
 
+def pages(written: Written) -> tuple[Scenario, Scenario]:
+    """Whole pages of 100 large items, plain and as requests and pystac-client ask for them."""
+    asked = [_search(collections=[written.catalogue.large], limit=100)]
+    name = "newest 100 of a collection"
+    return Scenario(name, asked), Scenario(f"{name}, gzip", asked, "gzip", headers={"Accept-Encoding": "gzip"})
+
+
+def many_collections() -> Scenario:
+    return Scenario("collections, 100 of 10,000", [Request("/collections?limit=100")], "paging")
+
+
 def sorts(written: Written, how: str) -> Scenario:
     order = [{"field": CLOUD, "direction": "asc"}]
     asked = [_search(collections=[written.catalogue.large], sortby=order, limit=10)]

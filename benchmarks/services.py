@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import httpx
+import psutil
 
 from app.database import embedded, schema
 
@@ -32,7 +33,13 @@ class Service:
 
     name: str
     base: str
+    pid: int
     lacks: frozenset[str] = frozenset()
+
+    def megabytes(self) -> float:
+        """Resident memory of its largest process, what it shares with others included."""
+        first = psutil.Process(self.pid)
+        return max(each.memory_info().rss for each in (first, *first.children(recursive=True))) / 1e6
 
 
 @contextmanager
@@ -62,13 +69,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: Sequence[str | Path], port: int, environment: dict[str, str]) -> Iterator[str]:
-    """The base URL of a service that answers by now, and is stopped afterwards."""
+def process(command: Sequence[str | Path], port: int, environment: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """The base URL and the pid of a service that answers by now, and is stopped afterwards."""
     running = subprocess.Popen([str(part) for part in command], env={**os.environ, **environment})
     base = f"http://127.0.0.1:{port}"
     try:
         _await(base, running)
-        yield base
+        yield base, running.pid
     finally:
         running.terminate()
         running.wait()
@@ -94,15 +101,15 @@ def uvicorn(target: str, port: int, *options: str, python: str | Path = sys.exec
 def upesi(url: str, name: str = UPESI, **settings: str) -> Iterator[Service]:
     port = free_port()
     command = uvicorn("app.main:create_app", port, "--factory")
-    with process(command, port, {"UPESI_DATABASE_URL": url, **settings}) as base:
-        yield Service(name, base)
+    with process(command, port, {"UPESI_DATABASE_URL": url, **settings}) as (base, pid):
+        yield Service(name, base, pid)
 
 
 @contextmanager
 def sketch(url: str) -> Iterator[Service]:
     port = free_port()
-    with process(uvicorn("benchmarks.sketch:app", port), port, {"UPESI_DATABASE_URL": url}) as base:
-        yield Service(SKETCH, base)
+    with process(uvicorn("benchmarks.sketch:app", port), port, {"UPESI_DATABASE_URL": url}) as (base, pid):
+        yield Service(SKETCH, base, pid)
 
 
 @dataclass(frozen=True)

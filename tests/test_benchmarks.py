@@ -15,6 +15,7 @@ from benchmarks.requests import Scenario
 from tests.conftest import SHARED_DATA
 
 SCENARIO = Scenario("any", [])
+FOLLOWED = {"links": [{"rel": "next"}]}
 CLOUDY = Scenario("by cloud cover", [], sorted_by="eo:cloud_cover")
 
 
@@ -35,6 +36,9 @@ def page(*items: tuple[str, str, float]) -> dict[str, Any]:
         (page(("a", "1.000Z", 0)), page(("a", "1Z", 0)), True),
         ({"collections": [{"id": "a"}, {"id": "b"}]}, {"collections": [{"id": "b"}, {"id": "a"}]}, True),
         ({"collections": [{"id": "a"}]}, {"collections": []}, False),
+        ({"collections": [{"id": "a"}], **FOLLOWED}, {"collections": [{"id": "b"}], **FOLLOWED}, True),
+        ({"collections": [{"id": "a"}], **FOLLOWED}, {"collections": [{"id": "b"}]}, False),
+        ({"collections": [{"id": "a"}], **FOLLOWED}, {"collections": [], **FOLLOWED}, False),
         ({"type": "Feature", "id": "a"}, {"type": "Feature", "id": "b"}, False),
         ({"type": "Catalog", "id": "a"}, {"type": "Catalog", "id": "b"}, True),
     ],
@@ -92,6 +96,17 @@ def test_the_same_catalogue_each_time(tmp_path: Path, real: bool) -> None:
     assert {item["collection"] for item in documents} == {collection["id"] for collection in made[0].collections}
     assert sum(item["collection"] == made[0].small for item in documents) == 300
     assert {item["collection"] for item in one.sample} == {made[0].large}
+
+
+def test_slim_items_are_the_same_but_small() -> None:
+    whole, slim = (list(made.items) for made in (catalogue.made_up(400), catalogue.slim(catalogue.made_up(400))))
+    assert [item["id"] for item in slim] == [item["id"] for item in whole]
+    for one, other in zip(slim, whole, strict=True):
+        assert one["geometry"] == other["geometry"]
+        assert one["properties"].items() <= other["properties"].items()
+        assert one["properties"]["datetime"] == other["properties"]["datetime"]
+        assert len(one["assets"]) == 1
+        assert len(json.dumps(one)) < 1500
 
 
 def test_a_real_item_is_moved_as_a_whole() -> None:
