@@ -22,6 +22,8 @@ from app.stac.search import Search
 # page of n shows that about n / t of them match, and leaves that share of the catalogue to the index: both cost the
 # same where t grows with that root. To test words costs as much as to read twenty items.
 WORDS, PROPERTIES = (60, 3_000), (1_000, 10_000)
+# Of a walk through time that tests whether items are in an area, once.
+AREA = 300
 # Matches that the index may find between the walks.
 FEW = 50_000
 

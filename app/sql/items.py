@@ -2,8 +2,8 @@
 
 A page is found in one of six ways. Five follow the page, not the number of items that match: by ids (primary key),
 through space (GiST index, in the order of time), through collections (btree), through time (btree), and by a property
-that an operator made an index for (indexed.py). The sixth sorts what matches by other fields. Free text, and a filter
-on a property with an index, are a walk with a bound, and behind that their own index (candidates.py).
+that an operator made an index for (indexed.py). The sixth sorts what matches by other fields. Free text, a filter on a
+property with an index, and a wide area are a walk with a bound, and behind that their own index (candidates.py).
 docs/architecture.md says why, and tests/sql/test_plans.py holds the plans to it.
 """
 
@@ -21,6 +21,7 @@ from app.sql.conditions import (
     every,
     given,
     in_collections,
+    intersects_any,
     latest,
     limit,
     matches,
@@ -33,7 +34,7 @@ from app.sql.keyset import TIE_MAX, Order
 from app.sql.sorting import Sorted
 from app.sql.spatial import intersect
 from app.stac.access import Visible
-from app.stac.geometry import has_lines
+from app.stac.geometry import has_lines, share_of_globe
 from app.stac.interval import Interval
 from app.stac.search import Search
 from app.stac.sorting import fields
@@ -41,6 +42,8 @@ from app.stac.sorting import fields
 # GiST distances of timestamptz are float8 seconds, exact to the microsecond up to 2^32 s (136 years). Longer stretches
 # of time are read in windows of 128 years, each with distances from its own end.
 _WINDOW = "interval '1128000 hours'"
+# The share of the globe from which on an area is wide: one item in fifty, so a page of 10 is found in some 500 tests.
+_WIDE = 0.02
 _PAGE = "id, collection, datetime, tie, content, dictionary, collection_id"
 
 
@@ -85,11 +88,29 @@ def _with_candidates(search: Search, rows: int, found: Candidates) -> Fragment:
 def _in_order(search: Search, rows: int, tests: Tests | None = None) -> Fragment:
     """By an index that has the order of the page; with `tests` beside the search, as a walk.
 
+    Of a wide area the newest items are likely to be found among the newest of all, so these are tested first: behind a
+    token, the index in space would read all that it has of the area.
+    """
+    if search.area is None:
+        return _in_order_of_time(search, rows, tests)
+    through_space = _through_space(search, search.area, rows, tests)
+    if tests is not None or share_of_globe(search.area) < _WIDE:
+        return through_space
+    inside = all_of(intersects_any(search.area), matches(search.filter))
+    return candidates.page_of_two(
+        _in_order_of_time(replace(search, area=None, filter=None), rows, Tests(sql("TRUE", inside), candidates.AREA)),
+        through_space,
+        _PAGE,
+        sql(Order.of(search).by("p"), limit(rows)),
+    )
+
+
+def _in_order_of_time(search: Search, rows: int, tests: Tests | None) -> Fragment:
+    """Of a search without an area.
+
     Where some collections are hidden, the newest items may all be of those. So their items are passed over a few times,
     and else the visible collections are asked one by one.
     """
-    if search.area is not None:
-        return _through_space(search, search.area, rows, tests)
     if search.collections is not None:
         walk = Walk.of(tests, rows, sql(Parameter(len(search.collections), "int"))) if tests else None
         return _through_collections(search, rows, walk)

@@ -20,6 +20,8 @@ COLLECTIONS = 23
 # What a walk looks at before an index is asked.
 _WALK = isqrt(candidates.PROPERTIES[0] ** 2 * (PAGE + 1))
 _WALK_FOR_WORDS = isqrt(candidates.WORDS[0] ** 2 * (PAGE + 1))
+_WALK_IN_AREA = isqrt(candidates.AREA**2 * (PAGE + 1))
+_AFRICA = [-18, -35, 52, 38]
 _WORLD = [-180, -90, 180, 90]
 _BOX = [5, 40, 15, 50]
 _BRAZIL = [[-70, -10], [-57, -30], [-48, -26], [-35, -8], [-50, 0], [-70, -10]]
@@ -47,6 +49,8 @@ def shapes() -> list[Shape]:
         _search("a box and a month", {"bbox": _BOX, "datetime": _MONTH}, streams * page),
         _search("a small box of one collection", {"bbox": [8, 46, 9, 47], "collections": ["c3"]}, page),
         _search("newest of the world's box", {"bbox": _WORLD}, streams * page),
+        _search("newest of a continent's box", {"bbox": _AFRICA}, _WALK_IN_AREA),
+        _search("newest of a continent's box, far behind", {"bbox": _AFRICA}, _WALK_IN_AREA, _DEEP),
         _search("an empty box", {"bbox": [0, -90, 1, -89.5]}, streams * page),
         _search("a country, little cloud", {"intersects": _polygon(_BRAZIL), "filter": less_cloudy}, 2 * _WALK + 1000),
         _search("hardly a cloud, in the world's box", {"bbox": _WORLD, "filter": hardly}, 3 * _WALK + 1000),

@@ -76,7 +76,9 @@ _AT_ONE_INSTANT = """ SELECT 'tied' || n, 20,
 EVERYWHERE = [-180, -90, 180, 90]  # which each collection lies in
 MOST = [-179, -90, 180, 90]
 WIDE = [-30, -20, 60, 50]
-TRIANGLE = {"type": "Polygon", "coordinates": [[[0, 0], [60, 0], [30, 50], [0, 0]]]}
+REGION = [-15, -10, 20, 20]
+TRIANGLE = {"type": "Polygon", "coordinates": [[[0, 0], [40, 0], [20, 50], [0, 0]]]}
+AMERICAS = [-170, -60, -30, 75]
 DEEP = Position(datetime(2016, 5, 5, tzinfo=UTC), 1 << 27, "i5", 3)
 IN_TIE = Position(datetime(2020, 1, 1, tzinfo=UTC), 1 << 27, "tied5", 20)
 SEEKS = [None, *(Seek(place, backward) for place in (DEEP, IN_TIE) for backward in (False, True))]
@@ -85,14 +87,11 @@ SPACE, COLLECTION, TIME = "items_space_time", "items_collection_time", "items_ti
 WORDS, PROPERTY = "items_words", "items_property_"
 CASES = [
     ({"bbox": [10, 40, 20, 50]}, SPACE, 20),
-    ({"bbox": WIDE, "collections": ["c3"]}, SPACE, 1),
-    ({"bbox": EVERYWHERE, "collections": ["c3"]}, COLLECTION, 1),
-    ({"bbox": EVERYWHERE}, COLLECTION, 20),
-    ({"bbox": [170, -40, -170, 40], "collections": ["c3"]}, SPACE, 2),
+    ({"bbox": REGION, "collections": ["c3"]}, SPACE, 1),
+    ({"bbox": [175, -40, -175, 40], "collections": ["c3"]}, SPACE, 2),
     ({"intersects": TRIANGLE, "collections": ["c3", "c4"]}, SPACE, 2),
-    ({"bbox": WIDE, "collections": ["c3"], "datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, SPACE, 1),
-    ({"bbox": EVERYWHERE, "collections": ["c20"]}, COLLECTION, 1),
-    ({"bbox": MOST, "collections": ["c20"]}, SPACE, 1),
+    ({"bbox": REGION, "collections": ["c3"], "datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, SPACE, 1),
+    ({"bbox": REGION, "collections": ["c20"]}, SPACE, 1),
     ({}, TIME, 1),
     ({"datetime": "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"}, TIME, 1),
     ({"collections": ["c3"]}, COLLECTION, 1),
@@ -123,6 +122,43 @@ async def test_search_follows_the_page(
     assert rows_read(scans) <= 3 * streams * (PAGE + 1) * (1 if seek is None else 2)
     if index != SPACE:  # a row is a page or two, wherever in time the page is
         assert buffers(plan) <= 10 + 6 * streams * (PAGE + 1)
+
+
+WALK = isqrt(candidates.AREA**2 * (PAGE + 1))
+
+
+@pytest.mark.parametrize("seek", SEEKS, ids=["first", "next", "prev", "next-in-tie", "prev-in-tie"])
+@pytest.mark.parametrize(
+    ("body", "index", "rows"),
+    [
+        ({"bbox": EVERYWHERE}, TIME, 3 * (PAGE + 1)),
+        ({"bbox": MOST}, TIME, 3 * (PAGE + 1)),
+        ({"bbox": EVERYWHERE, "collections": ["c3", "c20"]}, COLLECTION, 6 * (PAGE + 1)),
+        ({"bbox": MOST, "collections": ["c20"]}, COLLECTION, 3 * (PAGE + 1)),
+        ({"bbox": WIDE, "collections": ["c3"]}, COLLECTION, WALK),
+        ({"bbox": AMERICAS, "collections": ["c3"], "datetime": "2015-01-01T00:00:00Z/.."}, COLLECTION, WALK),
+        ({"bbox": MOST, "filter": {"op": "<", "args": [{"property": "cloud"}, 50]}}, TIME, WALK),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_a_wide_area_is_looked_for_among_the_newest_items(
+    large: Database, body: Plan, index: str, rows: int, seek: Seek | None
+) -> None:
+    """Behind a token too, where the index in space would read all that it has of the area."""
+    search = Search.from_body(orjson.dumps(body))
+    if seek is not None:
+        search = search.behind(seek)
+    scans = of_items(await explain(large, statements.items.page(search, PAGE + 1), generic=True))
+    assert {node["Index Name"] for node in scans} == {index}
+    assert rows_read(scans) <= rows
+
+
+async def test_a_wide_area_without_new_items_is_read_through_space(large: Database) -> None:
+    """Of the collection at one instant nothing lies there."""
+    search = Search.from_body(orjson.dumps({"bbox": AMERICAS, "collections": ["c20"]}))
+    scans = of_items(await explain(large, statements.items.page(search, PAGE + 1), generic=True))
+    assert {node["Index Name"] for node in scans} == {COLLECTION, SPACE}
+    assert rows_read(scans) <= WALK
 
 
 AT_NUMBER = replace(DEEP, keys=("41.5", None))
