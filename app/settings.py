@@ -167,7 +167,11 @@ class Settings(BaseSettings):
     ] = False
     cors_max_age: Annotated[NonNegativeInt, Field(description="Seconds a browser remembers what it may do")] = 600
     static_dir: Annotated[
-        Path | None, Field(description="Folder served at `/static`, with range requests, for local assets")
+        Path | None,
+        Field(
+            description="Folder served at `/static`, with range requests, for local assets; hrefs `../../../static/…` "
+            "of items are told whole"
+        ),
     ] = None
     asset_hosts: Annotated[
         tuple[str, ...],

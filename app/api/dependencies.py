@@ -51,6 +51,11 @@ class Context:
     watch: Stopwatch
     signers: Signers
 
+    @property
+    def files(self) -> bool:
+        """Whether there are any at /static."""
+        return self.settings.static_dir is not None
+
 
 class Untidy(Exception):
     """What a form of HTML sent as forms do: fields that were left empty, boxes that were ticked. `query` is what it
@@ -223,6 +228,7 @@ class Change:
     text: bytes
     tags: Tags
     wants_content: bool
+    files: bool
 
 
 _ACTIONS: dict[str, Action] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
@@ -242,7 +248,7 @@ def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Call
         wants_content = "return=representation" in request.headers.get("prefer", "").replace(" ", "").lower()
         context.watch.lap("parse")
         transactions: Transactions = request.app.state.transactions.by(context.catalog.rights)
-        return Change(transactions, context.base, context.watch, media_type, text, tags, wants_content)
+        return Change(transactions, context.base, context.watch, media_type, text, tags, wants_content, context.files)
 
     return read
 

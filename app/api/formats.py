@@ -6,16 +6,16 @@ A stream has all items of the search, or as many as `limit` says, and no pages.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from functools import partial
 
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
-from app.api import negotiation
+from app.api import negotiation, static
 from app.api.dependencies import Context
 from app.api.links import NDJSON, PARQUET
 from app.api.negotiation import ITEMS, Forms
 from app.api.responses import item_line
-from app.catalog import Catalog
 from app.errors import InvalidRequest, Unavailable
 from app.exports import pages
 from app.stac.search import Search
@@ -33,28 +33,29 @@ def streamed(media_type: str, context: Context, search: Search) -> Response:
     """All that a search finds. Raises InvalidRequest."""
     if search.seek is not None:
         raise InvalidRequest("token: a stream has no pages; leave the token out", "token")
-    return Stream(STREAMS[media_type](context.catalog, search, context.base), media_type)
+    return Stream(STREAMS[media_type](context, search), media_type)
 
 
-async def _ndjson(catalog: Catalog, search: Search, base: str) -> AsyncGenerator[bytes, None]:
+async def _ndjson(context: Context, search: Search) -> AsyncGenerator[bytes, None]:
     """Items as they are on a page, each on a line."""
-    async with aclosing(pages.items(catalog, search)) as found:
+    async with aclosing(pages.items(context.catalog, search)) as found:
         async for page in found:
-            yield b"".join(item_line(base, item, search.fields) for item in page)
+            yield b"".join(item_line(context.base, item, search.fields, context.files) for item in page)
 
 
-async def _geoparquet(catalog: Catalog, search: Search, _: str) -> AsyncGenerator[bytes, None]:
-    """Items as they are stored."""
+async def _geoparquet(context: Context, search: Search) -> AsyncGenerator[bytes, None]:
+    """Items as they are stored, and where the files at /static are."""
     try:
         from app.exports import geoparquet
     except ImportError:
         raise Unavailable("this service writes no GeoParquet: it was installed without the extra geoparquet") from None
-    async with aclosing(geoparquet.stream(catalog, search)) as parts:
+    shaped = partial(static.told, base=context.base) if context.files else None
+    async with aclosing(geoparquet.stream(context.catalog, search, shaped)) as parts:
         async for part in parts:
             yield part
 
 
-STREAMS: dict[str, Callable[[Catalog, Search, str], AsyncGenerator[bytes, None]]] = {
+STREAMS: dict[str, Callable[[Context, Search], AsyncGenerator[bytes, None]]] = {
     NDJSON: _ndjson,
     PARQUET: _geoparquet,
 }

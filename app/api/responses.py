@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
+from app.api import static
 from app.api.links import JSON, Link, collection_links, item_links
 from app.api.middleware import without_encoding
 from app.catalog import CollectionPage, ItemPage, StoredCollection, StoredItem
@@ -49,9 +50,10 @@ def entity_tag(content: bytes) -> str:
     return f'"{documents.tag(content)}"'
 
 
-def item_body(base: str, item: StoredItem, more: bytes = b"") -> bytes:
-    """`more` are links too, each behind a comma."""
-    return documents.splice(item.content, item_links(base, item.collection, item.id) + more)
+def item_body(base: str, item: StoredItem, files: bool, more: bytes = b"") -> bytes:
+    """`files` says whether there are any at /static, `more` are links too, each behind a comma."""
+    content = static.told(item.content, base) if files else item.content
+    return documents.splice(content, item_links(base, item.collection, item.id) + more)
 
 
 def collection_body(base: str, collection: StoredCollection) -> bytes:
@@ -60,12 +62,12 @@ def collection_body(base: str, collection: StoredCollection) -> bytes:
     )
 
 
-def item_line(base: str, item: StoredItem, fields: Fields | None) -> bytes:
-    return _selected(item_body(base, item), fields) + b"\n"
+def item_line(base: str, item: StoredItem, fields: Fields | None, files: bool) -> bytes:
+    return _selected(item_body(base, item, files), fields) + b"\n"
 
 
-def item_collection(base: str, page: ItemPage, links: list[Link], fields: Fields | None) -> bytes:
-    features = [_selected(item_body(base, item), fields) for item in page.items]
+def item_collection(base: str, page: ItemPage, links: list[Link], fields: Fields | None, files: bool) -> bytes:
+    features = [_selected(item_body(base, item, files), fields) for item in page.items]
     return b'{"type":"FeatureCollection","features":' + _listed(features, links, page.matched)
 
 

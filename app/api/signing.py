@@ -27,7 +27,7 @@ async def page(
     request: Request, context: Context, found: ItemPage, links: list[Link], fields: Fields | None
 ) -> Response:
     """A page of items, signed where that is asked for. Raises Unavailable."""
-    body = item_collection(context.base, found, links, fields)
+    body = item_collection(context.base, found, links, fields, context.files)
     if not asked(request):
         return varied(answer(body, GEOJSON, context.watch))
     document = documents.parse(body)

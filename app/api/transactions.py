@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Response
 
-from app.api import openapi, paths
+from app.api import openapi, paths, static
 from app.api.dependencies import CascadeDep, Change, CollectionDeletionDep, DeletionDep, DocumentDep, PatchDep
 from app.api.freshness import WritingRoute
 from app.api.links import GEOJSON, JSON, collection_url, item_url
@@ -30,7 +30,7 @@ collections = APIRouter(tags=["Collection Transaction"], route_class=WritingRout
     openapi_extra=openapi.ITEMS_BODY,
 )
 async def post_items(change: DocumentDep, collection_id: str) -> Response:
-    created = await change.transactions.create_items(collection_id, change.text)
+    created = await change.transactions.create_items(collection_id, _text_of_items(change))
     change.watch.lap("db")
     if isinstance(created, BatchReport):
         return _created(json_answer(asdict(created), change.watch))
@@ -45,7 +45,7 @@ async def post_items(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.BULK_BODY,
 )
 async def post_bulk_items(change: DocumentDep, collection_id: str) -> Response:
-    report = await change.transactions.write_bulk(collection_id, change.text)
+    report = await change.transactions.write_bulk(collection_id, _text_of_items(change))
     change.watch.lap("db")
     return json_answer(asdict(report), change.watch)
 
@@ -58,7 +58,7 @@ async def post_bulk_items(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.ITEM_BODY,
 )
 async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Response:
-    item = await change.transactions.replace_item(collection_id, item_id, change.text, change.tags)
+    item = await change.transactions.replace_item(collection_id, item_id, _text_of_items(change), change.tags)
     return _changed(change, _item(change, item))
 
 
@@ -70,7 +70,9 @@ async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Res
     openapi_extra=openapi.PATCH_BODY,
 )
 async def patch_item(change: PatchDep, collection_id: str, item_id: str) -> Response:
-    item = await change.transactions.patch_item(collection_id, item_id, _patch(change), change.tags)
+    item = await change.transactions.patch_item(
+        collection_id, item_id, _patch(change, _text_of_items(change)), change.tags
+    )
     return _changed(change, _item(change, item))
 
 
@@ -122,7 +124,7 @@ async def put_collection(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.PATCH_BODY,
 )
 async def patch_collection(change: PatchDep, collection_id: str) -> Response:
-    collection = await change.transactions.patch_collection(collection_id, _patch(change), change.tags)
+    collection = await change.transactions.patch_collection(collection_id, _patch(change, change.text), change.tags)
     return _changed(change, _collection(change, collection))
 
 
@@ -138,15 +140,20 @@ async def delete_collection(change: CollectionDeletionDep, cascade: CascadeDep, 
     return _empty(change)
 
 
-def _patch(change: Change) -> Patch:
+def _text_of_items(change: Change) -> bytes:
+    """The body, with the hrefs of files at /static as they are stored."""
+    return static.kept(change.text, change.base) if change.files else change.text
+
+
+def _patch(change: Change, text: bytes) -> Patch:
     try:
-        return patches.read(change.media_type, change.text)
+        return patches.read(change.media_type, text)
     except InvalidDocument as error:
         raise InvalidBody(error.faults) from None
 
 
 def _item(change: Change, item: StoredItem) -> Response:
-    return answer(item_body(change.base, item), GEOJSON, change.watch, entity_tag(item.content))
+    return answer(item_body(change.base, item, change.files), GEOJSON, change.watch, entity_tag(item.content))
 
 
 def _collection(change: Change, collection: StoredCollection) -> Response:

@@ -6,7 +6,7 @@ restores it.
 """
 
 import io
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from tempfile import TemporaryFile
@@ -43,15 +43,17 @@ _TEXTS = Column(pa.list_(pa.string()), "list", {}, _TEXT)
 _INSTANT = pa.timestamp("us", "UTC")
 
 
-async def stream(catalog: Catalog, search: Search) -> AsyncGenerator[bytes, None]:
-    """The file, a row group at a time. Raises NotFound.
+async def stream(
+    catalog: Catalog, search: Search, shaped: Callable[[bytes], bytes] | None = None
+) -> AsyncGenerator[bytes, None]:
+    """The file, a row group at a time, of items as they are stored, or as `shaped` makes them. Raises NotFound.
 
     The schema stands before the rows, so all items are read first, and kept compressed in a temporary file.
     """
     with TemporaryFile(prefix="upesi-") as file:
         spool = Spool(file, search.fields)
         async for page in pages.items(catalog, search):
-            await to_thread.run_sync(spool.add, [item.content for item in page])
+            await to_thread.run_sync(spool.add, [shaped(item.content) if shaped else item.content for item in page])
             spool.collections.update(item.collection for item in page)
         described = {}
         if len(spool.collections) <= _COLLECTIONS_AT_MOST:
