@@ -34,7 +34,6 @@ from app.bulk.run import Job, run
 from app.catalog import Catalog
 from app.database import ready, schema
 from app.database.pool import Database
-from app.demo import rasters
 from app.errors import SetupError, UpesiError
 from app.exports import file as export_file
 from app.exports.file import ExportFormat
@@ -298,8 +297,8 @@ def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> N
     settings = Settings()
     with ready.migrated(settings) as url:
         static = settings.data_dir / "static"
-        with _out.status("Writing the rasters of the demo …"):
-            rasters.write(static / rasters.ID)
+        with _out.status("Writing the files of the demo …"):
+            demo_catalogue.write_files(static)
         report = asyncio.run(_load_demo(url))
         _out.print(f"The demo catalogue is there: {report.items} items new, {report.unchanged} as they were.")
         os.environ["UPESI_STATIC_DIR"] = str(static)

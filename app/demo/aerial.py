@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from app.demo import thumbnails
 from app.demo.grid import Utm, footprint
 
 ID = "demo-aerial"
 _UTM = Utm(37, south=True)
 _WEST, _NORTH = 252_000, 9_862_000
 _CELLS = 10
+# What is not there is said where somebody would click on it.
+_DESCRIPTION = "Made up for the demo: the thumbnail is real, and no file is at the other hrefs."
 _FOLDER = "https://data.example.com/aerial/nairobi"
 _LICENSE = {"rel": "license", "href": "https://creativecommons.org/publicdomain/zero/1.0/", "type": "text/html"}
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -44,7 +47,8 @@ def collection() -> dict[str, Any]:
         "id": ID,
         "title": "Demo: aerial survey of Nairobi",
         "description": "Made-up aerial images of one square kilometre each, flown in three campaigns. Some items have "
-        "a flight window instead of an instant. No image stands behind the hrefs.",
+        "a flight window instead of an instant. The thumbnails are real; the other files are examples, "
+        "and nothing is at their hrefs, data.example.com.",
         "keywords": ["demo", "aerial", "orthophoto", "Nairobi"],
         "license": "CC0-1.0",
         "providers": [{"name": "Upesi demo", "roles": ["producer", "host"]}],
@@ -83,11 +87,17 @@ def _item(year: int, row: int, column: int) -> dict[str, Any]:
         "collection": ID,
         "geometry": geometry,
         "bbox": bbox,
-        "properties": _time(year, row, column) | {"platform": "aeroplane", "gsd": gsd, "aerial:year": year} | grid,
+        "properties": _time(year, row, column)
+        | {"description": _DESCRIPTION, "platform": "aeroplane", "gsd": gsd, "aerial:year": year}
+        | grid,
         "links": [{"rel": "collection", "href": f"../../{ID}", "type": "application/json"}, dict(_LICENSE)],
         "assets": {
-            key: {"href": f"{_FOLDER}/{year}/{id}{ending}", **_ITEM_ASSETS[key]}
-            for key, ending in (("image", ".tif"), ("thumbnail", ".200.jpg"), ("metadata", ".xml"))
+            key: {"href": href, **_ITEM_ASSETS[key]}
+            for key, href in (
+                ("image", f"{_FOLDER}/{year}/{id}.tif"),
+                ("thumbnail", thumbnails.of_aerial(year, row, column)),
+                ("metadata", f"{_FOLDER}/{year}/{id}.xml"),
+            )
         },
     }
 

@@ -6,11 +6,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from app.demo import files
+from app.demo.files import STATIC
 from app.demo.grid import Utm, footprint
-from app.errors import SetupError
 
 if TYPE_CHECKING:
     from numpy import integer
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     Pixels = NDArray[integer[Any]]
 
 ID = "demo-cogs"
-# An item is at …/collections/demo-cogs/items/{id}, the files beside the collections: also below a path prefix.
-STATIC = f"../../../static/{ID}/"
 # Raise it with each change of the files: a folder of another version is written again.
 VERSION = "1"
-_MARKER = ".version"
 
 _UTM = Utm(32)
 _WEST, _NORTH = 600_000, 5_200_000
@@ -109,7 +106,8 @@ def _item(passage: _Pass, place: str, cloud_cover: float) -> dict[str, Any]:
     west, north = _corner(place)
     geometry, bbox = footprint(_UTM.corners(west, north - _SIZE, west + _SIZE, north))
     assets = {
-        key: {"href": STATIC + _file(id, key), **shared} | (_grid(place, shared["gsd"]) if "gsd" in shared else {})
+        key: {"href": f"{STATIC}{ID}/{_file(id, key)}", **shared}
+        | (_grid(place, shared["gsd"]) if "gsd" in shared else {})
         for key, shared in _shared_assets().items()
     }
     return {
@@ -171,40 +169,15 @@ def _shared_assets() -> dict[str, dict[str, Any]]:
 
 
 def write(folder: Path) -> None:
-    """Make the files of all items in `folder`, unless they are there already.
-
-    They appear all at once, by a rename: a process that is killed leaves no folder with a part of them. Raises
-    SetupError where the libraries are missing, or where the folder holds what is not the demo's.
-    """
-    if _version(folder) == VERSION:
-        return
-    if folder.exists() and _version(folder) is None and any(folder.iterdir()):
-        raise SetupError(f"{folder} holds files that are not the demo's: choose another folder or empty it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        made, replaced = Path(scratch, "made"), Path(scratch, "replaced")
-        made.mkdir()
-        _write_files(made)
-        (made / _MARKER).write_text(VERSION)
-        if folder.exists():
-            folder.rename(replaced)
-        made.rename(folder)
-
-
-def _version(folder: Path) -> str | None:
-    try:
-        return (folder / _MARKER).read_text()
-    except FileNotFoundError:
-        return None
+    """Make the files of all items in `folder`, unless they are there. Raises SetupError."""
+    files.write(folder, VERSION, _write_files)
 
 
 def _write_files(folder: Path) -> None:
-    try:
-        import rasterio
+    import rasterio
 
-        from app.demo import landscape
-    except ModuleNotFoundError as error:
-        raise SetupError(f"the demo's images need {error.name}: pip install 'upesi[raster]'") from None
+    from app.demo import landscape
+
     with rasterio.Env(GDAL_PAM_ENABLED=False):  # or a file of its own would come with each thumbnail
         for passage in _PASSES:
             view = landscape.view(2 * _PIXELS, landscape.SEASONS[passage.season])

@@ -1,7 +1,7 @@
 """A made-up Sentinel-2 L2A archive: as many items as asked for, over the land of the globe, 2018 to 2024.
 
-The items have the size and the members of real ones; no file stands behind their hrefs. The same seed gives the same
-items everywhere: `Random.random` is the one source of chance, as Python promises its sequence for good.
+The items have the size and the members of real ones; of their files only the thumbnails are there. The same seed
+gives the same items everywhere: `Random.random` is the one source of chance, as Python promises its sequence for good.
 """
 
 from bisect import bisect
@@ -16,8 +16,11 @@ from typing import Any
 
 from app.demo.grid import Point, Utm, footprint
 from app.demo.sentinel2_assets import Grid, assets, band_definitions, item_assets
+from app.demo.thumbnails import of_sentinel2
 
 ID = "demo-sentinel-2-l2a"
+# What is not there is said where somebody would click on it.
+_DESCRIPTION = "Made up for the demo: the thumbnail is real, and no file is at the other hrefs."
 _LICENSE = {"rel": "license", "href": "https://creativecommons.org/publicdomain/zero/1.0/", "type": "text/html"}
 _EXTENSIONS = tuple(
     f"https://stac-extensions.github.io/{name}/schema.json"
@@ -86,7 +89,8 @@ def collection() -> dict[str, Any]:
         "id": ID,
         "title": "Demo: Sentinel-2 Level-2A",
         "description": "Made-up items with the shape of Sentinel-2 Level-2A products, for demonstrations and "
-        "benchmarks. The footprints follow the MGRS tiling grid; no image stands behind the hrefs.",
+        "benchmarks. The footprints follow the MGRS tiling grid. The thumbnails are real; the other files are "
+        "examples, and nothing is at their hrefs, data.example.com.",
         "keywords": ["demo", "sentinel-2", "msi", "reflectance"],
         "license": "CC0-1.0",
         "providers": [{"name": "Upesi demo", "roles": ["producer", "host"]}],
@@ -287,7 +291,7 @@ def _item(seen: _Acquisition) -> dict[str, Any]:
         "bbox": bbox,
         "properties": _properties(seen, id, names, orbit),
         "links": [{"rel": "collection", "href": f"../../{ID}", "type": "application/json"}, dict(_LICENSE)],
-        "assets": assets(folder, names, tile.grids),
+        "assets": assets(folder, names, tile.grids, of_sentinel2(tile.name, seen.shares["eo:cloud_cover"])),
     }
 
 
@@ -297,6 +301,7 @@ def _properties(seen: _Acquisition, id: str, names: dict[str, str], orbit: int) 
     take = f"{names['file'][7:]}_{orbit:06}_N{baseline}"
     return {
         "datetime": _text(seen.sensed),
+        "description": _DESCRIPTION,
         "created": _text(seen.generated + timedelta(minutes=41)),
         "updated": _text(seen.generated + timedelta(minutes=41, days=orbit % 30)),
         "platform": f"sentinel-2{seen.satellite.lower()}",

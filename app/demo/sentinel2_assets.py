@@ -29,7 +29,6 @@ _DOCUMENTS: tuple[tuple[str, str, str, str, str], ...] = (
     ("datastrip-metadata", "Datastrip metadata", "application/xml", "metadata", "DATASTRIP/{datastrip}/MTD_DS.xml"),
     ("inspire-metadata", "INSPIRE metadata", "application/xml", "metadata", "INSPIRE.xml"),
     ("safe-manifest", "SAFE manifest", "application/xml", "metadata", "manifest.safe"),
-    ("thumbnail", "Thumbnail", "image/jpeg", "thumbnail", "GRANULE/{granule}/QI_DATA/{file}_PVI.jpg"),
 )
 
 
@@ -90,11 +89,15 @@ _TEXTS = tuple(
 )
 
 
+_THUMBNAIL = {"type": "image/jpeg", "title": "Thumbnail", "roles": ["thumbnail"]}
+
+
 def item_assets() -> dict[str, dict[str, Any]]:
-    return {key: asset for key, *_, asset in _IMAGES} | {key: asset for key, _, asset in _TEXTS}
+    described = {key: asset for key, *_, asset in _IMAGES} | {key: asset for key, _, asset in _TEXTS}
+    return described | {"thumbnail": _THUMBNAIL}
 
 
-def assets(product: str, names: dict[str, str], grids: dict[int, Grid]) -> dict[str, Any]:
+def assets(product: str, names: dict[str, str], grids: dict[int, Grid], thumbnail: str) -> dict[str, Any]:
     """`product` is the folder below WEB; `names` fills the paths in it; `grids` is keyed by resolution."""
     folder = WEB + product
     start = {size: f"{folder}GRANULE/{names['granule']}/IMG_DATA/R{size}m/{names['file']}" for size in grids}
@@ -102,4 +105,5 @@ def assets(product: str, names: dict[str, str], grids: dict[int, Grid]) -> dict[
         key: {"href": start[resolution] + end, **shared, **grids[resolution]}
         for key, resolution, end, shared in _IMAGES
     }
-    return images | {key: {"href": folder + path.format_map(names), **shared} for key, path, shared in _TEXTS}
+    texts = {key: {"href": folder + path.format_map(names), **shared} for key, path, shared in _TEXTS}
+    return images | texts | {"thumbnail": {"href": thumbnail, **_THUMBNAIL}}

@@ -12,7 +12,6 @@ from app import demo as catalogue
 from app.bulk.load import Loader
 from app.database.fragment import sql
 from app.database.pool import Database
-from app.demo import rasters
 from tests.factories import load
 from tests.processes import running
 
@@ -26,7 +25,7 @@ class Demo:
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("static")
-    rasters.write(folder / rasters.ID)
+    catalogue.write_files(folder)
     return folder
 
 
