@@ -17,7 +17,7 @@ from app.database.pool import Database
 from app.settings import Settings
 from app.stac.access import ACTIONS, CHANGES, NAMES, Grant
 
-commands = typer.Typer(rich_markup_mode="markdown")
+commands = typer.Typer(rich_markup_mode=console.MARKUP)
 tokens = typer.Typer(help="API keys: what programs say who they are with.", no_args_is_help=True)
 
 Answer = TypeVar("Answer")

@@ -47,7 +47,7 @@ app = typer.Typer(
     help="Upesi serves STAC catalogues from PostGIS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=console.MARKUP,
 )
 app.add_typer(client.commands)
 app.add_typer(pixels.commands)

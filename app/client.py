@@ -45,7 +45,7 @@ _FRAMES: Mapping[Form, tuple[bytes, bytes, bytes]] = {
     "itemcollection": (b'{"type":"FeatureCollection","features":[', b",", b"]}\n"),
 }
 
-commands = typer.Typer(rich_markup_mode="markdown")
+commands = typer.Typer(rich_markup_mode=console.MARKUP)
 _err = Console(stderr=True, highlight=False)
 
 Item = Annotated[str, typer.Argument(help="A file or URL with one item; `-` is standard input.")]

@@ -1,9 +1,10 @@
 """What is shown in a terminal."""
 
+import sys
 from contextlib import AbstractContextManager
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +23,9 @@ from rich.text import Text
 from app.bulk.compact import Compaction
 from app.bulk.readers.sources import Opener
 from app.bulk.report import Told
+
+# Of a help: with boxes and colours in a terminal, and as plain text in a pipe.
+MARKUP: Literal["markdown"] | None = "markdown" if sys.stdout.isatty() else None
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -37,7 +37,7 @@ from app.stac.interval import parse_instant
 from app.stac.search import Search
 from app.stac.validation import Rules
 
-commands = typer.Typer(rich_markup_mode="markdown")
+commands = typer.Typer(rich_markup_mode=console.MARKUP)
 
 Answer = TypeVar("Answer")
 Collections = Annotated[list[str] | None, typer.Option("--collection", help="Of these collections; again for each.")]

@@ -11,7 +11,7 @@ from app.pages import documents, snippets, values
 from app.pages.files import FILES
 from app.pages.map import drawn
 from app.pages.site import Site, origins, with_query
-from app.pages.values import listed, members, text
+from app.pages.values import listed, members, text, texts
 
 _environment = Environment(
     loader=PackageLoader("app.pages"),
@@ -162,6 +162,7 @@ def document(site: Site, found: dict[str, Any], url: str, title: str) -> Page:
     described = values.markdown(found.get("description"))
     uris = [text(uri) for uri in listed(found.get("conformsTo"))]
     schema = members(found.get("properties")) if "$schema" in found else {}
+    functions = listed(found.get("functions"))
     return _page(
         "document.html",
         site,
@@ -169,8 +170,9 @@ def document(site: Site, found: dict[str, Any], url: str, title: str) -> Page:
         title=title,
         description=described,
         uris=uris,
+        functions=[_function(members(one)) for one in functions],
         schema=[(name, text(members(one).get("title")), _kind(members(one))) for name, one in schema.items()],
-        members=[] if uris or schema else values.table(found, without=("links", "description", "title")),
+        members=[] if uris or schema or functions else values.table(found, without=("links", "description", "title")),
         snippets=snippets.of_document(_plain(url)),
     )
 
@@ -213,6 +215,13 @@ def _kind(schema: dict[str, Any]) -> str:
     said = " or ".join(str(one) for one in kind) if isinstance(kind, list) else text(kind)
     bounds = [f"{sign} {schema[name]}" for name, sign in (("minimum", "≥"), ("maximum", "≤")) if name in schema]
     return " ".join([said or text(schema.get("$ref")).rpartition("/")[2].removesuffix(".json"), *bounds])
+
+
+def _function(described: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Its name, the kinds of its arguments and of what it returns, and what it does."""
+    kinds = [" or ".join(texts(members(one).get("type"))) for one in listed(described.get("arguments"))]
+    returns = " or ".join(texts(described.get("returns")))
+    return text(described.get("name")), ", ".join(kinds), returns, text(described.get("description"))
 
 
 def _grouped(number: Any) -> str:

@@ -146,6 +146,23 @@ async def test_posts_are_answered_in_json(filled: httpx.AsyncClient) -> None:
     assert_error(await filled.post("/search?f=html", json={}), 400, "f")
 
 
+async def test_functions_are_a_table(client: httpx.AsyncClient) -> None:
+    page = parsed(await client.get("/functions?f=html"))
+    heads, *rows = [[text(cell) for cell in row] for row in page.iter("tr")]
+    assert heads == ["Name", "Arguments", "Returns", "Description"]
+    told = (await client.get("/functions")).json()["functions"]
+    assert rows == [
+        [
+            one["name"],
+            ", ".join(argument["type"][0] for argument in one["arguments"]),
+            one["returns"][0],
+            one["description"],
+        ]
+        for one in told
+    ]
+    assert "characters" not in text(page).replace("The number of characters.", "")
+
+
 # --- What is on them ----------------------------------------------------------------------------------------------
 
 
