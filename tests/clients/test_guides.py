@@ -1,4 +1,4 @@
-"""The guides do what they say: their commands and programs are run, in their order, and say what stands below them.
+"""The guides and the README do what they say: their commands and programs are run, in order, and print what is shown.
 
 A block of `sh` or `python` is run, as the reader would who has `upesi` in the path, and the block of `text` behind it
 is what it prints, where `…` stands for anything. A comment `<!-- not run: why -->` in front of a block exempts it.
@@ -22,7 +22,8 @@ from tests.clients.conftest import Demo
 from tests.pgstac import execute, place_for_pgstac, pypgstac
 from tests.processes import ROOT
 
-GUIDES = ("start", "load", "python", "operate", "tune")
+GUIDES = ROOT / "docs"
+NAMES = ("start", "load", "python", "operate", "tune")
 ADDRESS = "http://127.0.0.1:8080"
 PGSTAC = "postgresql://stac@localhost/pgstac"
 # What shows progress in a terminal.
@@ -45,9 +46,9 @@ def steps(document: str) -> Iterator[Step]:
             yield Step(block["kind"], block["text"], prints)
 
 
-def check(name: str, folder: Path, database_url: str, places: dict[str, str]) -> None:
-    """`places` are the addresses in the guide, and those that stand for them here."""
-    found = list(steps((ROOT / "docs" / f"{name}.md").read_text()))
+def check(document: Path, folder: Path, database_url: str, places: dict[str, str]) -> None:
+    """`places` are the addresses in the document, and those that stand for them here."""
+    found = list(steps(document.read_text()))
     assert found
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -78,9 +79,13 @@ def pattern(prints: str) -> str:
     return r"[\s\S]*?".join(re.escape(part) for part in prints.strip().split("…"))
 
 
-@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_guide_does_what_it_says(name: str, demo: Demo, tmp_path: Path) -> None:
-    check(name, tmp_path, demo.database_url, {ADDRESS: demo.url})
+    check(GUIDES / f"{name}.md", tmp_path, demo.database_url, {ADDRESS: demo.url})
+
+
+def test_the_programs_of_the_readme_run(demo: Demo, tmp_path: Path) -> None:
+    check(ROOT / "README.md", tmp_path, demo.database_url, {ADDRESS: demo.url})
 
 
 def test_the_guide_from_pgstac_does_what_it_says(demo: Demo, tmp_path: Path) -> None:
@@ -92,9 +97,9 @@ def test_the_guide_from_pgstac_does_what_it_says(demo: Demo, tmp_path: Path) -> 
             path.write_bytes(b"".join(orjson.dumps(document) + b"\n" for document in documents))
             pypgstac(url, "load", name, path)
         asyncio.run(execute(demo.database_url, ("TRUNCATE collections CASCADE",)))
-        check("pgstac", tmp_path, demo.database_url, {PGSTAC: url})
+        check(GUIDES / "pgstac.md", tmp_path, demo.database_url, {PGSTAC: url})
 
 
 def test_every_document_with_commands_is_among_them() -> None:
-    with_commands = {path.stem for path in (ROOT / "docs").glob("*.md") if any(steps(path.read_text()))}
-    assert with_commands == {*GUIDES, "pgstac"}
+    with_commands = {path.stem for path in GUIDES.glob("*.md") if any(steps(path.read_text()))}
+    assert with_commands == {*NAMES, "pgstac"}
