@@ -14,6 +14,7 @@ from app.api import negotiation
 from app.api.dependencies import Context, OpenContextDep
 from app.api.links import HTML
 from app.api.negotiation import Forms
+from app.pages.files import FILES
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,7 +37,7 @@ def page(context: Context) -> HTMLResponse:
         title=context.settings.catalog_title,
         swagger_js_url=f"{base}/docs/assets/swagger-ui-bundle.js",
         swagger_css_url=f"{base}/docs/assets/swagger-ui.css",
-        swagger_favicon_url=f"{base}/docs/assets/favicon.png",
+        swagger_favicon_url=f"{base}/pages/{FILES['icon.svg'].name}",
     )
     drawn.headers["Content-Security-Policy"] = _policy(bytes(drawn.body), base)
     return drawn

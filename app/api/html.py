@@ -16,7 +16,7 @@ from app.catalog import Catalog
 from app.errors import InvalidRequest, Unauthorized, UpesiError
 from app.pages import pages
 from app.pages.documents import href_of
-from app.pages.files import SERVED
+from app.pages.files import FILES, SERVED
 from app.pages.pages import Failure, Form, Page
 from app.pages.site import Site
 from app.settings import Settings
@@ -45,6 +45,15 @@ async def get_file(request: Request, name: str) -> Response:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     response = unless_known(request, file.content, file.media_type, Stopwatch(), file.content)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+@router.get("/favicon.ico")
+async def get_icon(request: Request) -> Response:
+    """For pages that name no icon of their own, as those of STAC Browser: browsers ask here then."""
+    file = FILES["icon.svg"]
+    response = unless_known(request, file.content, file.media_type, Stopwatch(), file.content)
+    response.headers["Cache-Control"] = "public, max-age=86400"
     return response
 
 

@@ -146,6 +146,14 @@ async def test_posts_are_answered_in_json(filled: httpx.AsyncClient) -> None:
     assert_error(await filled.post("/search?f=html", json={}), 400, "f")
 
 
+async def test_there_is_an_icon_for_pages_that_name_none(client: httpx.AsyncClient) -> None:
+    icon = await client.get("/favicon.ico")
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+    assert icon.text.startswith("<svg")
+    again = await client.get("/favicon.ico", headers={"If-None-Match": icon.headers["etag"]})
+    assert (again.status_code, again.headers["cache-control"]) == (304, "public, max-age=86400")
+
+
 async def test_functions_are_a_table(client: httpx.AsyncClient) -> None:
     page = parsed(await client.get("/functions?f=html"))
     heads, *rows = [[text(cell) for cell in row] for row in page.iter("tr")]
