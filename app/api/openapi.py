@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from stac_pydantic.api import Collection, Collections, Conformance, Item, ItemCollection, LandingPage
 
-from app.api import security
+from app.api import examples, security
 from app.api.bodies import (
     AggregationCollection,
     AssetGrid,
@@ -28,6 +28,7 @@ from app.api.bodies import (
     JsonSchema,
     Ping,
 )
+from app.api.examples import Examples
 from app.api.links import GEOJSON, HTML, JSON, NDJSON, PARQUET, SCHEMA
 from app.api.parameters import FORM
 from app.settings import Settings
@@ -86,9 +87,9 @@ _STREAM = {"schema": {"type": "string", "format": "binary"}}
 ITEM_COLLECTION[200]["x-others"] = {NDJSON: _STREAM, PARQUET: _STREAM}
 
 
-def _body(*schemas: dict[str, Any], media_types: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
+def _body(*schemas: dict[str, Any], shown: Examples, media_types: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
     schema = schemas[0] if len(schemas) == 1 else {"oneOf": list(schemas)}
-    content = {media_type: {"schema": schema} for media_type in media_types}
+    content = {media_type: {"schema": schema, "examples": shown} for media_type in media_types}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -121,10 +122,10 @@ _LIST: dict[str, Any] = {
     "required": ["collections"],
     "properties": {"collections": {"type": "array", "items": _named(Collection)}},
 }
-ITEMS_BODY = _body(_named(Item), _FEATURES, media_types=(JSON, GEOJSON))
-ITEM_BODY = _body(_named(Item), media_types=(JSON, GEOJSON)) | IF_MATCH
-COLLECTIONS_BODY = _body(_named(Collection), _LIST)
-COLLECTION_BODY = _body(_named(Collection)) | IF_MATCH
+ITEMS_BODY = _body(_named(Item), _FEATURES, shown=examples.ITEMS, media_types=(JSON, GEOJSON))
+ITEM_BODY = _body(_named(Item), shown=examples.ITEM, media_types=(JSON, GEOJSON)) | IF_MATCH
+COLLECTIONS_BODY = _body(_named(Collection), _LIST, shown=examples.COLLECTION)
+COLLECTION_BODY = _body(_named(Collection), shown=examples.COLLECTION) | IF_MATCH
 BULK_BODY = _body(
     {
         "type": "object",
@@ -133,15 +134,16 @@ BULK_BODY = _body(
             "items": {"type": "object", "additionalProperties": _named(Item)},
             "method": {"type": "string", "enum": ["insert", "upsert"], "default": "insert"},
         },
-    }
+    },
+    shown=examples.BULK,
 )
 PATCH_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            MERGE: {"schema": _OBJECT},
-            OPERATIONS: {"schema": {"type": "array", "items": _OBJECT}},
-            JSON: {"schema": _OBJECT},
+            MERGE: {"schema": _OBJECT, "examples": examples.MERGE},
+            OPERATIONS: {"schema": {"type": "array", "items": _OBJECT}, "examples": examples.OPERATIONS},
+            JSON: {"schema": _OBJECT, "examples": examples.MERGE},
         },
     },
     **IF_MATCH,

@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.api import examples
 from app.api.bodies import ErrorBody
+from app.api.examples import Examples
 from app.api.links import JSON, NETCDF, VRT
 from app.api.openapi import Responses
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS, SIGN_PARAMETERS, parameter
@@ -105,16 +107,17 @@ def _described(values: _Values) -> list[dict[str, Any]]:
 
 
 def _search(*without: str) -> list[dict[str, Any]]:
-    return [one for one in SEARCH_PARAMETERS["parameters"] if one["name"] not in ("fields", "token", "f", *without)]
+    left = [one for one in SEARCH_PARAMETERS["parameters"] if one["name"] not in ("fields", "token", "f", *without)]
+    return [{name: value for name, value in one.items() if name != "example"} for one in left]
 
 
-def _body(values: _Values, required: list[str]) -> dict[str, Any]:
+def _body(values: _Values, required: list[str], shown: Examples) -> dict[str, Any]:
     """The members of a search, and these."""
     schema = SEARCH_BODY["requestBody"]["content"][JSON]["schema"]
     members = {name: value for name, value in schema["properties"].items() if name not in ("fields", "token")}
     members |= {name: schema | {"description": said} for name, (schema, said) in values.items()}
     whole = {"type": "object", "additionalProperties": False, "required": required, "properties": members}
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": whole}}}}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": whole, "examples": shown}}}}
 
 
 def _answers(media_types: Iterable[str], *statuses: HTTPStatus) -> Responses:
@@ -150,8 +153,8 @@ _TILEJSON: Responses = {
 }
 TILEJSON = _TILEJSON | _errors(_ASKED)
 MOSAIC_PARAMETERS = {"parameters": [*_described(_MOSAIC), *_search()]}
-MOSAIC_BODY = _body(_MOSAIC, ["asset"]) | SIGN_PARAMETERS
-CUBE_BODY = _body(_CUBE, ["assets"])
+MOSAIC_BODY = _body(_MOSAIC, ["asset"], examples.MOSAIC) | SIGN_PARAMETERS
+CUBE_BODY = _body(_CUBE, ["assets"], examples.CUBE)
 _SIZE: _Values = {
     "max_size": ({"type": "integer", "minimum": 1, "maximum": 2048, "default": 512}, "Of the longer side.")
 }

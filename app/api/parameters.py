@@ -5,6 +5,8 @@ The routes read them from the request as it is, so they are described here and n
 
 from typing import Any
 
+from app.api import examples
+from app.api.examples import Examples
 from app.api.links import JSON
 from app.stac.aggregation import AGGREGATIONS, INTERVAL_PARAMETER, INTERVALS, PRECISION_PARAMETERS
 
@@ -16,7 +18,10 @@ _VALUES: _Values = {
         "west,south,east,north, or with heights west,south,bottom,east,north,top. West > east crosses the "
         "antimeridian. Excludes `intersects`.",
     ),
-    "intersects": ({"type": "object"}, "A GeoJSON geometry the items intersect. Excludes `bbox`."),
+    "intersects": (
+        {"type": "object"},
+        'A GeoJSON geometry the items intersect: `{"type": "Point", "coordinates": [10.35, 46.92]}`. Excludes `bbox`.',
+    ),
     "datetime": (
         {"type": "string"},
         "An RFC 3339 date-time, or an interval of two with `/` between them, one of which may be `..`. "
@@ -118,13 +123,18 @@ _COLLECTION_VALUES: _Values = {
 
 
 def _parameters(*names: str, values: _Values = _VALUES) -> dict[str, Any]:
-    return {"parameters": [parameter(name, *values[name]) for name in names]}
+    return {"parameters": [parameter(name, *values[name]) | _example(name) for name in names]}
+
+
+def _example(name: str) -> dict[str, Any]:
+    return {"example": examples.PARAMETERS[name]} if name in examples.PARAMETERS else {}
 
 
 def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     described = {"name": name, "in": "query", "required": False, "description": description}
     if schema["type"] == "object":
-        return described | {"content": {JSON: {"schema": schema}}}
+        # Swagger UI makes up members of what is said to be an object, and sends them.
+        return described | {"content": {JSON: {"schema": {"not": {"type": "string"}}}}}
     lists = {"style": "form", "explode": False} if schema["type"] == "array" else {}
     return described | {"schema": schema} | lists
 
@@ -181,11 +191,11 @@ GRID_PARAMETERS = _parameters(
 )
 
 
-def _body(values: _Values, objects: dict[str, Any]) -> dict[str, Any]:
+def _body(values: _Values, objects: dict[str, Any], shown: Examples) -> dict[str, Any]:
     """The same values as members of a JSON object; `objects` are those that have another form in it."""
     properties = {name: schema | {"description": description} for name, (schema, description) in values.items()}
     schema = {"type": "object", "additionalProperties": False, "properties": properties | objects}
-    return {"requestBody": {"required": False, "content": {JSON: {"schema": schema}}}}
+    return {"requestBody": {"required": False, "content": {JSON: {"schema": schema, "examples": shown}}}}
 
 
 _FILTER_OBJECT = {"filter": {"type": "object"}}
@@ -193,7 +203,7 @@ _FILTER_OBJECT = {"filter": {"type": "object"}}
 _OF_URL = ("f", "sign")
 _PAGE_OBJECTS = _FILTER_OBJECT | {"sortby": _SORT_OBJECTS, "fields": _FIELDS_OBJECT}
 SEARCH_BODY = _parameters(*_OF_URL) | _body(
-    {name: value for name, value in _VALUES.items() if name not in _OF_URL}, _PAGE_OBJECTS
+    {name: value for name, value in _VALUES.items() if name not in _OF_URL}, _PAGE_OBJECTS, examples.SEARCH
 )
-COLLECTIONS_BODY = _body(_COLLECTION_VALUES, _PAGE_OBJECTS)
-AGGREGATE_BODY = _body(_AGGREGATED, _FILTER_OBJECT)
+COLLECTIONS_BODY = _body(_COLLECTION_VALUES, _PAGE_OBJECTS, examples.COLLECTIONS)
+AGGREGATE_BODY = _body(_AGGREGATED, _FILTER_OBJECT, examples.AGGREGATE)
