@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_the_compiler_of_sql_is_pure() -> None:
     for path in (ROOT / "app" / "sql").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
             assert not isinstance(node, ast.Await | ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith), named(path)
+
+
+def test_the_command_is_imported_where_it_runs() -> None:
+    """Each process for pixels imports the file anew that the service was started with."""
+    module, _, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["upesi"].partition(":")
+    asked = f"import sys, {module} as found; print(callable(found.{name}), *sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    there, *imported = run.stdout.split()
+    assert there == "True"
+    assert {name for name in imported if name.startswith("app")} == {"app", module}
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

@@ -4,13 +4,14 @@ import ctypes
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import Any
 
 from app.raster import gate
+from app.raster.imports import without
 from app.raster.sources import Sources
 
 # Formats whose files are whole in themselves. VRT, WMS, STACTA and many more are texts that name other files.
@@ -59,6 +60,7 @@ def enter(confinement: Confinement) -> bool:
     global _entered
     if _entered is not None:
         return _entered == confinement
+    _silence()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's to answer.
     for name in list(os.environ):
         if name.lower() in _PROXIES or name.startswith(("GDAL_", "CPL_", "VSI", "AWS_", "GS_", "AZURE_")):
@@ -70,6 +72,21 @@ def enter(confinement: Confinement) -> bool:
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))
     _entered = confinement
     return True
+
+
+def _silence() -> None:
+    """What a library of C prints goes nowhere.
+
+    Its standard output would be taken for an answer of this process, and its errors fill a pipe that nobody reads.
+    """
+    answers = sys.__stdout__
+    assert isinstance(answers, TextIOWrapper)
+    # anyio has this object for its answers, so it is the object that goes elsewhere.
+    answers.__init__(os.fdopen(os.dup(1), "wb", buffering=0))  # type: ignore[misc]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def forget() -> None:
@@ -86,13 +103,15 @@ def forget() -> None:
 
 
 def _leave_formats() -> None:
-    """GDAL leaves formats out when it starts, and by name: another process has to tell the names."""
-    listing = "import rasterio\nwith rasterio.Env() as environment: print(*environment.drivers(), sep='\\n')"
-    told = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True, timeout=60)
-    os.environ["GDAL_SKIP"] = ",".join(set(told.stdout.splitlines()) - {*FORMATS, *_NEEDED})
+    """GDAL leaves formats out by name where it registers them, which it does once more to know the names."""
+    # It would look for keys of this machine, and takes as long as all else that rasterio imports.
+    with without("boto3"):
+        import rasterio
+    from rasterio import _env
 
-    import rasterio
-
+    with rasterio.Env() as environment:
+        os.environ["GDAL_SKIP"] = ",".join(set(environment.drivers()) - {*FORMATS, *_NEEDED})
+    ctypes.CDLL(_env.__file__).GDALAllRegister()
     with rasterio.Env() as environment:
         if left := set(environment.drivers()) - {*FORMATS, *_NEEDED}:
             raise RuntimeError(f"GDAL keeps the formats {', '.join(sorted(left))}")

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.raster.imports import without
 from app.raster.shape import CubeShape, Form
 from app.raster.sources import File
 from app.raster.style import PictureForm, Style
 from app.raster.tiles import Tile
+
+# Rio-tiler has them for files that are no pictures: they take longer to import than all that pictures need.
+_UNUSED = ("boto3", "xarray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,15 @@ class CubeJob:
 
 
 def preview(job: PreviewJob) -> bytes:
-    from app.raster import pictures
+    with without(*_UNUSED):
+        from app.raster import pictures
 
     return pictures.preview(job.files, job.style, job.size, job.form)
 
 
 def tile(job: TileJob) -> bytes:
-    from app.raster import pictures
+    with without(*_UNUSED):
+        from app.raster import pictures
 
     return pictures.tile(job.scenes, job.style, job.place, job.form)
 

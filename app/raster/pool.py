@@ -6,24 +6,21 @@ The service never imports GDAL. A process that takes too long or dies takes its 
 import asyncio
 import logging
 import math
-import os
 import re
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from anyio import BrokenWorkerProcess, CapacityLimiter, fail_after
 from anyio.to_process import run_sync
 
-from app import errors
 from app.assets.signing import Signers
-from app.errors import TimedOut, TooLarge, Unavailable, Unreadable, UpesiError
+from app.errors import TimedOut, Unavailable, Unreadable
 from app.raster.access import Access
-from app.raster.confinement import Confinement, enter, forget
+from app.raster.confinement import Confinement
 from app.raster.sources import Sources
+from app.raster.worker import Failure, Strange, confined, ended
 from app.settings import Settings
 
 Asked = TypeVar("Asked")
@@ -43,26 +40,6 @@ _log = logging.getLogger("upesi")
 
 async def _never() -> None:
     await asyncio.Event().wait()
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """An error on its way from another process. Exceptions do not all survive that."""
-
-    kind: str
-    description: str
-    parameter: str | None = None
-
-    def error(self) -> UpesiError:
-        kind: type[UpesiError] = getattr(errors, self.kind)
-        error = kind.__new__(kind, self.description)
-        UpesiError.__init__(error, self.description, self.parameter)
-        return error
-
-
-@dataclass(frozen=True, slots=True)
-class _Strange:
-    """The answer of a process that another service in this event loop has confined in another way."""
 
 
 class Pool:
@@ -93,7 +70,7 @@ class Pool:
         except BrokenWorkerProcess:
             _log.warning("a process for pixels died at %s", type(asked).__name__)
             raise Unreadable("the pixels could not be read: what reads them broke") from None
-        if isinstance(done, _Failure):
+        if isinstance(done, Failure):
             if done.kind == Unreadable.__name__:
                 # What went wrong has the paths of this machine in it.
                 _log.warning("%s", _QUERY.sub("?…", done.description))
@@ -102,15 +79,15 @@ class Pool:
         answer: Answer = done
         return answer
 
-    async def _work(self, job: Callable[[Asked], Answer], asked: Asked, begun: asyncio.Event) -> Answer | _Failure:
+    async def _work(self, job: Callable[[Asked], Answer], asked: Asked, begun: asyncio.Event) -> Answer | Failure:
         """Cancelled, it ends the process. Raises TimeoutError, BrokenWorkerProcess."""
         with fail_after(self._seconds):
             async with self._limiter:
                 begun.set()
-                while isinstance(done := await self._sent(partial(_confined, self._confinement, job, asked)), _Strange):
+                while isinstance(done := await self._sent(partial(confined, self._confinement, job, asked)), Strange):
                     # It is the first of those that are idle, unless another job has taken it meanwhile.
                     with suppress(BrokenWorkerProcess):
-                        await self._sent(partial(_ended, self._confinement))
+                        await self._sent(partial(ended, self._confinement))
                 return done
 
     async def _sent(self, task: Callable[[], Answer]) -> Answer:
@@ -132,25 +109,3 @@ async def _while_wanted(work: Coroutine[Any, Any, Answer], begun: asyncio.Event,
         working.cancel()
         leaving.cancel()
         await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-def _confined(confinement: Confinement, job: Callable[[Asked], Answer], asked: Asked) -> Answer | _Failure | _Strange:
-    """In the other process."""
-    if not enter(confinement):
-        return _Strange()
-    forget()
-    try:
-        return job(asked)
-    except UpesiError as error:
-        return _Failure(type(error).__name__, error.description, error.parameter)
-    except MemoryError:
-        return _Failure(TooLarge.__name__, f"the pixels take more than {confinement.memory} MB: ask for fewer of them")
-    except Exception:
-        # The libraries fail in more ways than they name, at files and metadata that others have written.
-        return _Failure(Unreadable.__name__, traceback.format_exc())
-
-
-def _ended(confinement: Confinement) -> None:
-    """In the other process, which is left to those it is for."""
-    if not enter(confinement):
-        os._exit(0)

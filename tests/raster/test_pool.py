@@ -11,9 +11,12 @@ import pytest
 
 from app.assets.signing import Signers
 from app.errors import TimedOut, TooLarge, Unavailable, Unreadable
+from app.raster.jobs import PreviewJob
 from app.raster.pool import Pool
+from app.raster.sources import File
+from app.raster.style import Style
 from app.settings import Settings
-from tests.raster import images
+from tests.raster import images, modules
 from tests.raster.web import Files, Slow, slow_web, web
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +84,17 @@ def die(status: int) -> None:
     import os
 
     os._exit(status)
+
+
+def shout(descriptor: int) -> int:
+    """As a library of C does."""
+    return sum(os.write(descriptor, b"RETURN 1\n" * 1000) for _ in range(120))
+
+
+def summed(count: int) -> int:
+    import xarray
+
+    return int(xarray.DataArray([1] * count).sum())
 
 
 async def left_soon() -> None:
@@ -201,6 +215,29 @@ async def test_what_nobody_foresaw_is_for_the_log(folder: Path, caplog: pytest.L
         await pool(folder).run(stumble, "over a stone")
     assert "stone" not in str(raised.value)
     assert "RuntimeError: over a stone" in caplog.text
+
+
+@pytest.mark.parametrize("descriptor", [1, 2])
+async def test_what_a_library_prints_is_in_nobodys_way(folder: Path, descriptor: int) -> None:
+    """More of it than a pipe that nobody reads has room for, and nothing that is taken for an answer."""
+    workers = pool(folder, raster_timeout=20)
+    assert await workers.run(shout, descriptor) == 1_080_000
+    assert await workers.run(mean_of, str(folder / "a.tif")) == 7
+
+
+async def test_a_picture_waits_for_no_library_it_does_not_need(folder: Path) -> None:
+    job = PreviewJob((File(str(folder / "a.tif")),), Style(("a",)), 4, "png")
+    found = await pool(folder, raster_memory=513).run(modules.after, job)
+    assert {"rasterio", "rio_tiler"} < found
+    assert {"app.settings", "boto3", "fastapi", "httpx", "pandas", "xarray"} & found == set()
+
+
+async def test_cubes_follow_pictures(folder: Path) -> None:
+    """What pictures did not import is there."""
+    workers = pool(folder, raster_memory=514)
+    job = PreviewJob((File(str(folder / "a.tif")),), Style(("a",)), 4, "png")
+    assert "xarray" not in await workers.run(modules.after, job)
+    assert await workers.run(summed, 3) == 3
 
 
 async def test_a_process_that_dies_takes_its_job_alone(folder: Path) -> None:
