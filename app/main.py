@@ -29,6 +29,7 @@ from app.api import (
     landing,
     management,
     queryables,
+    responses,
     search,
     transactions,
 )
@@ -53,7 +54,7 @@ from app.transactions import Transactions
 _CHANGES = ("PUT", "PATCH", "DELETE")
 _EXPOSED = [
     *("ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After"),
-    *("Server-Timing", "X-Request-ID", freshness.HEADER),
+    *("Server-Timing", "X-Request-ID", freshness.HEADER, responses.LEFT_OUT),
 ]
 _log = logging.getLogger("upesi")
 

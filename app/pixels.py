@@ -197,7 +197,9 @@ def mosaic(
     base = None if source else settings.public_url
     reader = vrt.Reader(asset, data_type, nodata, base, settings.href_rules, allowed)
     found = _of_source(source) if source else _with_catalog(settings, lambda catalog: whole.found(catalog, search))
-    text = vrt.mosaic(warp.reprojected(asyncio.run(reader.parts(found)), form), form)
+    used = found.having([asset])
+    text = vrt.mosaic(warp.reprojected(asyncio.run(reader.parts(used)), form), form, used.left_out)
+    _tell(used, asset)
     if to == "-":
         typer.echo(text)
     else:
@@ -253,8 +255,17 @@ def cube(
         search = replace(search, area=Search.from_values(place).area)
     settings = Settings()
     found = _of_source(source) if source else _with_catalog(settings, lambda catalog: whole.found(catalog, search))
-    _write(found, shape, settings, form, to, scheduler)
-    typer.echo(f"{to} is there: {len(found.items)} items.")
+    used = found.having(shape.assets)
+    _write(used, shape, settings, form, to, scheduler)
+    typer.echo(f"{to} is there: {len(used.items)} items.")
+    _tell(used, *asset)
+
+
+def _tell(used: whole.Found, *assets: str) -> None:
+    """Beside what may be written to standard output."""
+    if used.left_out:
+        without = " or ".join(map(repr, assets))
+        console.err.print(f"Left out: {used.left_out} of {used.left_out + len(used.items)} items, without {without}.")
 
 
 def _check_output(to: Path) -> None:
@@ -302,7 +313,7 @@ def _write(
     static = settings.static_dir or settings.data_dir / "static"
     access = Access(Sources.anything(static, settings.href_rules), signers(settings))
     located = asyncio.run(access.files(found.items, shape.assets))
-    asked = Cube(found.items, shape, found.collections, located)
+    asked = Cube(found.items, shape, found.collections, located, found.left_out)
     with cluster.used(scheduler):
         lazy = asked.lazy()
         try:

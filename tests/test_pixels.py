@@ -87,6 +87,7 @@ def test_from_items_of_a_file(upesi: Upesi, tmp_path: Path, form: str) -> None:
         images.write(tmp_path / f"{number}.tif", one, WEST + 20 * number)
         described = images.asset(f"./{number}.tif", one, WEST + 20 * number)
         made.append(images.scene(str(number), f"2024-07-1{number}T10:00:00Z", {"data": described}))
+    made.append(images.scene("lacking", "2024-07-15T10:00:00Z", {"other": {"href": "./0.tif"}}))
     source = tmp_path / f"items.{form}"
     if form == "parquet":
         stac_geoparquet.arrow.to_parquet(stac_geoparquet.arrow.parse_stac_items_to_arrow(made), source)
@@ -96,13 +97,15 @@ def test_from_items_of_a_file(upesi: Upesi, tmp_path: Path, form: str) -> None:
         source.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": made}))
     nowhere = {"UPESI_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     done = upesi("mosaic", "--from", source, "--to", tmp_path / "m.vrt", "--asset", "data", **nowhere)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, b"Left out: 1 of 3 items, without 'data'.\n")
     with rasterio.open(tmp_path / "m.vrt") as file:
         assert np.array_equal(file.read(1), np.hstack([pixels[0][:, :2], pixels[1]]))
     done = upesi("cube", "--from", source, "--to", tmp_path / "c.nc", "--asset", "data", **nowhere)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, b"Left out: 1 of 3 items, without 'data'.\n")
+    assert done.stdout.endswith(b"is there: 2 items.\n")
     with xr.open_dataset(tmp_path / "c.nc", engine="h5netcdf") as read:
         assert read.sizes == {"time": 2, "y": 4, "x": 6}
+        assert read.data.attrs["items_left_out"] == 1
         assert np.array_equal(read.data.values[0, :, :4], pixels[0])
 
 

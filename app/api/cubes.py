@@ -14,6 +14,7 @@ from starlette.responses import StreamingResponse
 from app.api import paths
 from app.api.dependencies import ContextDep, left, posted_values
 from app.api.openapi_pixels import CUBE, CUBE_BODY, CUBE_FORMS
+from app.api.responses import telling
 from app.errors import InvalidRequest
 from app.exports import whole
 from app.raster import jobs
@@ -47,20 +48,21 @@ async def post_cube(request: Request, context: ContextDep) -> Response:
     # What can be refused here is, before a process is busy with it.
     if not found.items:
         raise InvalidRequest("the search finds no item: there is nothing to make a cube of")
+    found = found.having(shape.assets)
     files = await pool.access.files(found.items, shape.assets)
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="upesi-"))
     try:
         path = folder / _NAMES[form]
         items = [_asked_of(item, shape) for item in found.items]
         pixels = context.settings.cube_pixels
-        job = CubeJob(items, files, found.collections, shape, pixels, form, path, compress)
+        job = CubeJob(items, files, found.collections, found.left_out, shape, pixels, form, path, compress)
         await pool.run(jobs.cube, job, left(request))
         file = path.open("rb")
     finally:
         # What is open stays readable until it is closed: nothing is left behind, whatever becomes of the answer.
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     context.watch.lap("pixels")
-    return _sent(file, form, context.watch.header())
+    return telling(_sent(file, form, context.watch.header()), found.left_out)
 
 
 def _asked_of(item: Mapping[str, Any], shape: CubeShape) -> dict[str, Any]:

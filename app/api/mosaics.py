@@ -9,7 +9,7 @@ from app.api import paths, signing
 from app.api.dependencies import Context, ContextDep, known_query, posted_values, signable
 from app.api.links import VRT
 from app.api.openapi_pixels import MOSAIC, MOSAIC_BODY, MOSAIC_PARAMETERS
-from app.api.responses import answer
+from app.api.responses import answer, telling
 from app.assets.signing import Signers
 from app.errors import InvalidRequest
 from app.exports import vrt, warp, whole
@@ -44,8 +44,9 @@ async def _mosaic(context: Context, values: dict[str, Any], sign: bool) -> Respo
     context.watch.lap("parse")
     found = await whole.found(context.catalog, search, context.settings.mosaic_items)
     context.watch.lap("db")
-    parts = await asyncio.to_thread(warp.reprojected, await reader.parts(found), form)
-    response = answer(vrt.mosaic(parts, form), VRT, context.watch)
+    used = found.having([reader.asset])
+    parts = await asyncio.to_thread(warp.reprojected, await reader.parts(used), form)
+    response = telling(answer(vrt.mosaic(parts, form, used.left_out), VRT, context.watch), used.left_out)
     return signing.unstored(response) if sign else response
 
 

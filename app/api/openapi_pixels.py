@@ -12,6 +12,7 @@ from app.api.examples import Examples
 from app.api.links import JSON, NETCDF, VRT
 from app.api.openapi import Responses
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS, SIGN_PARAMETERS, parameter
+from app.api.responses import LEFT_OUT
 from app.exports.vrt import DATA_TYPES, RESAMPLING
 from app.raster import shape
 from app.raster.shape import FORMS, GROUPINGS
@@ -26,6 +27,12 @@ CUBE_FORMS = {
     "netcdf": NETCDF,
     "zarr": "application/zip",
     "geotiff": "image/tiff; application=geotiff; profile=cloud-optimized",
+}
+_HEADERS = {
+    LEFT_OUT: {
+        "description": "How many items of the search this is not made of, as they lack an asset. Absent for none.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
 }
 
 
@@ -121,7 +128,8 @@ def _body(values: _Values, required: list[str], shown: Examples) -> dict[str, An
 
 
 def _answers(media_types: Iterable[str], *statuses: HTTPStatus) -> Responses:
-    found: Responses = {200: {"description": "OK", "content": {one: {"schema": _BINARY} for one in media_types}}}
+    content = {one: {"schema": _BINARY} for one in media_types}
+    found: Responses = {200: {"description": "OK", "headers": _HEADERS, "content": content}}
     return found | _errors(statuses)
 
 

@@ -19,7 +19,7 @@ from app.api.openapi_pixels import (
     TILEJSON,
     TILEJSON_PARAMETERS,
 )
-from app.api.responses import answer, json_answer
+from app.api.responses import answer, json_answer, telling
 from app.errors import InvalidRequest, NotFound
 from app.raster import jobs
 from app.raster.grids import Grid, grid
@@ -30,6 +30,7 @@ from app.raster.style import MOST_SIZE, STYLE_PARAMETERS, PictureForm, Style
 from app.raster.tiles import Tile, tilejson
 from app.stac import document as documents
 from app.stac import parameters
+from app.stac.asset import having
 from app.stac.geometry import to_ewkb
 from app.stac.search import SEARCH_PARAMETERS, Search
 
@@ -98,10 +99,14 @@ async def get_tile(request: Request, context: ContextDep) -> Response:
     context.watch.lap("parse")
     pool: Pool = request.app.state.pool
     scenes: Scenes = ()
+    left_out = 0
     if area := _within(search.area, place):
         page = await context.catalog.search(replace(search, area=area), context.watch)
-        scenes = await _files(pool, [documents.parse(item.content) for item in page.items], style)
-    return _picture(context, await pool.run(jobs.tile, TileJob(scenes, style, place, form), left(request)), form)
+        kept = having([documents.parse(item.content) for item in page.items], style.assets)
+        left_out = len(page.items) - len(kept)
+        scenes = await _files(pool, kept, style)
+    body = await pool.run(jobs.tile, TileJob(scenes, style, place, form), left(request))
+    return telling(_picture(context, body, form), left_out)
 
 
 def _asked(request: Request) -> tuple[Search, Style]:

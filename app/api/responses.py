@@ -13,6 +13,8 @@ from app.stac import document as documents
 from app.stac.fields import Fields
 from app.stopwatch import Stopwatch
 
+LEFT_OUT = "Upesi-Items-Left-Out"
+
 
 def varied(response: Response) -> Response:
     """Says that there are other forms at the same URL."""
@@ -26,6 +28,13 @@ def answer(body: bytes, media_type: str, watch: Stopwatch, etag: str | None = No
     if etag is not None:
         headers["ETag"] = etag
     return Response(body, headers=headers)
+
+
+def telling(response: Response, left_out: int) -> Response:
+    """What is made of items says how many it is not made of, as they lack an asset; nothing where there are none."""
+    if left_out:
+        response.headers[LEFT_OUT] = str(left_out)
+    return response
 
 
 def json_answer(document: Any, watch: Stopwatch, media_type: str = JSON) -> Response:

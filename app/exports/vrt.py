@@ -20,7 +20,7 @@ from app.errors import InvalidMetadata, InvalidRequest
 from app.exports.whole import Found
 from app.raster.grids import Band, grid
 from app.raster.values import common
-from app.stac.asset import asset_of
+from app.stac.asset import LEFT_OUT, asset_of
 
 _PREFIXES = {
     "http": "/vsicurl/",
@@ -188,8 +188,10 @@ def _narrowing(item: Mapping[str, Any], crs: str) -> str | None:
     return f'"proj:epsg" = {epsg}' if crs == f"EPSG:{epsg}" else None
 
 
-def mosaic(parts: Sequence[Part], form: Form = _AS_THEY_ARE) -> bytes:
+def mosaic(parts: Sequence[Part], form: Form = _AS_THEY_ARE, left_out: int = 0) -> bytes:
     """The VRT of all the parts, the first on top. `app.exports.warp` makes parts of one CRS before.
+
+    `left_out` items, which have no such asset, are told in its metadata.
 
     Raises InvalidRequest where there are none, or where they do not go together.
     """
@@ -205,6 +207,9 @@ def mosaic(parts: Sequence[Part], form: Form = _AS_THEY_ARE) -> bytes:
     root = ElementTree.Element("VRTDataset", rasterXSize=str(columns), rasterYSize=str(rows))
     ElementTree.SubElement(root, "SRS").text = parts[0].crs
     ElementTree.SubElement(root, "GeoTransform").text = ", ".join(map(repr, (left, width, 0.0, top, 0.0, -height)))
+    if left_out:
+        metadata = ElementTree.SubElement(root, "Metadata")
+        ElementTree.SubElement(metadata, "MDI", key=LEFT_OUT.upper()).text = str(left_out)
     for number in range(len(parts[0].bands)):
         band = _band_element(root, parts, number)
         for part in reversed(parts):  # what comes later is on top

@@ -1,6 +1,6 @@
 """The items of a search all together, as documents, for what needs all of them: a mosaic, a cube."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ from app.catalog import Catalog
 from app.errors import TooLarge
 from app.exports import pages
 from app.stac import document as documents
+from app.stac.asset import having
 from app.stac.search import Search
 
 Document = dict[str, Any]
@@ -15,10 +16,19 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Items in the order of the search, and by id the collections they are of."""
+    """Items in the order of the search, and by id the collections they are of.
+
+    `left_out` is how many of the search are not among them, for want of an asset.
+    """
 
     items: list[Document]
     collections: dict[str, Document]
+    left_out: int = 0
+
+    def having(self, assets: Sequence[str]) -> "Found":
+        """The items with each of these assets. Raises NotFound where none of several has."""
+        kept = having(self.items, assets)
+        return Found(kept, self.collections, self.left_out + len(self.items) - len(kept))
 
 
 async def found(catalog: Catalog, search: Search, most: int | None = None) -> Found:

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from app.raster.grids import grid as grid
+from app.stac.asset import having
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,9 +44,14 @@ def cube(
     It is lazy: dask reads the files when `.compute()`, or writing to a file, asks for pixels; `app.raster.cubes.Cube`
     loads them at once. `collections`, by id, say what items leave to their `item_assets`.
 
-    Raises InvalidRequest, NotFound, InvalidMetadata and Forbidden for items that make no cube.
+    Items without one of the assets are left out: `.attrs["items_left_out"]` is how many, where there are any.
+
+    Raises InvalidRequest, NotFound where no item has the assets, InvalidMetadata and Forbidden for items that make no
+    cube.
     """
     from app.raster.cubes import Cube
     from app.raster.shape import CubeShape
 
-    return Cube(items, CubeShape(tuple(assets), **options), collections).lazy()
+    kept = having(items, assets)
+    shape = CubeShape(tuple(assets), **options)
+    return Cube(kept, shape, collections, left_out=len(items) - len(kept)).lazy()

@@ -25,7 +25,7 @@ from app.raster.grids import Grid, covered, grid
 from app.raster.reading import configured
 from app.raster.shape import CubeShape
 from app.raster.sources import File, Sources
-from app.stac.asset import asset_of
+from app.stac.asset import LEFT_OUT, asset_of
 
 Document = Mapping[str, Any]
 Chunks = dict[str, int | Literal["auto"]]
@@ -39,13 +39,14 @@ class Cube:
     """Items that are to be an array. `collections` fill in what the items leave to their `item_assets`.
 
     `files` are what is opened for each of the items, by the keys of assets (`app.raster.access`); None is what their
-    hrefs name, as for one's own files.
+    hrefs name, as for one's own files. `left_out` items, which lack an asset, are told in the attributes of the array.
     """
 
     items: Sequence[Document]
     shape: CubeShape
     collections: Mapping[str, Document] | None = None
     files: Sequence[Mapping[str, File]] | None = None
+    left_out: int = 0
 
     def lazy(self, chunks: Chunks | None = None) -> xr.DataArray:
         """With dask: nothing is read, and no file opened, before it is asked for. (time, y, x) or (time, band, y, x).
@@ -105,7 +106,10 @@ class Cube:
             driver=_Driver(options) if options else None,
             **place,
         )
-        return self._joined(found)
+        joined = self._joined(found)
+        if self.left_out:
+            joined.attrs[LEFT_OUT] = self.left_out
+        return joined
 
     def _grid(self, item: Document, asset: str) -> Grid:
         return grid(item, asset, (self.collections or {}).get(str(item.get("collection"))))

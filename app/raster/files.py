@@ -12,6 +12,7 @@ from rasterio.shutil import copy
 from app.errors import Unreadable
 from app.raster.cubes import stacked
 from app.raster.shape import Form
+from app.stac.asset import LEFT_OUT
 
 # With the bytes of pixels sorted, more work hardly makes it smaller.
 _PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -68,6 +69,8 @@ def _write_geotiff(cube: xr.DataArray, path: Path) -> None:
     with rasterio.MemoryFile() as memory:
         with memory.open(**profile) as file:
             file.write(bands)
+            if LEFT_OUT in cube.attrs:
+                file.update_tags(**{LEFT_OUT.upper(): cube.attrs[LEFT_OUT]})
             for number, name in enumerate(names, start=1):
                 file.set_band_description(number, name)
         with memory.open() as file:

@@ -40,6 +40,7 @@ class CubeJob:
     items: list[dict[str, Any]]
     files: list[dict[str, File]]
     collections: Mapping[str, Mapping[str, Any]]
+    left_out: int
     shape: CubeShape
     pixels: int
     form: Form
@@ -65,5 +66,5 @@ def cube(job: CubeJob) -> None:
     from app.raster import files
     from app.raster.cubes import Cube
 
-    found = Cube(job.items, job.shape, job.collections, job.files).loaded(job.pixels)
+    found = Cube(job.items, job.shape, job.collections, job.files, job.left_out).loaded(job.pixels)
     files.write(found, job.form, job.path, job.compress)

@@ -15,6 +15,7 @@ import xarray as xr
 from openapi_spec_validator import validate
 
 from app import raster
+from app.api.responses import LEFT_OUT
 from app.bulk.load import Loader
 from app.main import create_app
 from app.raster import pictures
@@ -119,6 +120,35 @@ async def test_a_mosaic_of_several_crs(client: httpx.AsyncClient, loader: Loader
     assert warped.content.count(b"<SourceFilename") == 3
     body = {"asset": "data", "crs": way_out[2], "resolution": 20}
     assert (await client.post("/mosaic.vrt", json=body)).content == warped.content
+
+
+async def test_items_that_lack_the_asset(client: httpx.AsyncClient, loader: Loader, scenes: list[Document]) -> None:
+    """They are left out, and an answer says how many: nothing where it is of all of them."""
+    place = place_of(scenes[0])
+    asked = (
+        ("GET", "/mosaic.vrt?asset=data", None),
+        ("POST", "/cube", {"assets": ["data"]}),
+        ("GET", f"/tiles/{place.z}/{place.x}/{place.y}.png?assets=data&rescale=0,5000", None),
+    )
+    whole = [await client.request(method, path, json=body) for method, path, body in asked]
+    assert [answer.headers.get(LEFT_OUT) for answer in whole] == [None] * 3
+    lacking = scenes[0] | {"id": "lacking", "assets": {"other": scenes[0]["assets"]["data"]}}
+    await load(loader, lacking)
+    some = [await client.request(method, path, json=body) for method, path, body in asked]
+    assert [answer.headers.get(LEFT_OUT) for answer in some] == ["1"] * 3
+    assert b'<MDI key="ITEMS_LEFT_OUT">1</MDI>' in some[0].content
+    with (
+        xr.open_dataset(BytesIO(some[1].content), engine="h5netcdf") as read,
+        xr.open_dataset(BytesIO(whole[1].content), engine="h5netcdf") as before,
+    ):
+        assert np.array_equal(read.data.values, before.data.values)
+        assert read.data.attrs["items_left_out"] == 1
+    assert some[2].content == whole[2].content
+    for method, path, body in asked:
+        only = f"{path}{'&' if '?' in path else '?'}ids=lacking" if body is None else path
+        answer = await client.request(method, only, json=body and body | {"ids": ["lacking"]})
+        told = assert_error(answer, 404)["description"]
+        assert told == "none of the 1 items has 'data'; the assets there are: other"
 
 
 async def test_bounds_of_items(client: httpx.AsyncClient, loader: Loader, scenes: list[Document]) -> None:

@@ -1,5 +1,6 @@
 """Mosaics as VRT: no file is opened to make one, and what GDAL reads of it is what the files have."""
 
+import asyncio
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import rasterio
 
 from app.errors import InvalidMetadata, InvalidRequest, NotFound
 from app.exports.vrt import Reader, mosaic
+from app.exports.whole import Found
 from tests.factories import Document, collection, item
 from tests.raster import images
 from tests.raster.images import NORTH, WEST, Pixels
@@ -51,6 +53,19 @@ def test_the_smallest_pixels_are_those_of_the_mosaic(tmp_path: Path) -> None:
     with rasterio.open(made(tmp_path / "m.vrt", *items)) as file:
         assert file.res == (10, 10)
         assert np.array_equal(file.read(1), np.vstack([coarse.repeat(2, 0).repeat(2, 1), fine]))
+
+
+def test_it_tells_what_it_is_not_of(tmp_path: Path) -> None:
+    lacking = images.scene("b", OLD, {"other": {"href": "x"}})
+    found = Found([lacking, stored(tmp_path, "a", images.numbered(4, 4)), lacking], {}).having(["data"])
+    parts = asyncio.run(Reader("data").parts(found))
+    (tmp_path / "m.vrt").write_bytes(mosaic(parts, left_out=found.left_out))
+    (tmp_path / "whole.vrt").write_bytes(mosaic(parts))
+    with rasterio.open(tmp_path / "m.vrt") as file, rasterio.open(tmp_path / "whole.vrt") as whole:
+        assert np.array_equal(file.read(1), images.numbered(4, 4))
+        assert (file.tags(), whole.tags()) == ({"ITEMS_LEFT_OUT": "2"}, {})
+    with pytest.raises(NotFound, match=r"none of the 1 items has 'data'"):
+        Found([lacking], {}).having(["data"])
 
 
 def test_gdal_itself_reads_it(tmp_path: Path) -> None:

@@ -237,6 +237,26 @@ def test_what_is_no_shape(values: dict[str, Any], parameter: str) -> None:
     assert raised.value.parameter == parameter
 
 
+def test_items_that_lack_an_asset_are_left_out_and_counted(tmp_path: Path) -> None:
+    pixels = images.numbered(4, 6)
+    both = images.scene(
+        "a", NOON, dict.fromkeys(("b", "c"), images.asset(images.write(tmp_path / "a.tif", pixels), pixels))
+    )
+    lacking = images.scene("d", "2024-07-17T12:00:00Z", {"b": both["assets"]["b"]})
+    found = raster.cube([lacking, both], ["b", "c"])
+    assert np.array_equal(found.values, [[pixels, pixels]])
+    assert found.attrs["items_left_out"] == 1
+    assert "items_left_out" not in raster.cube([lacking, both], ["b"]).attrs
+    with pytest.raises(NotFound, match="none of the 2 items has 'd'"):
+        raster.cube([lacking, both], ["d"])
+    files.write(found, "netcdf", tmp_path / "cube.nc")
+    with xr.open_dataset(tmp_path / "cube.nc", engine="h5netcdf") as read:
+        assert read.data.attrs["items_left_out"] == 1
+    files.write(found, "geotiff", tmp_path / "cube.tif")
+    with rasterio.open(tmp_path / "cube.tif") as file:
+        assert file.tags()["ITEMS_LEFT_OUT"] == "1"
+
+
 def test_the_function_makes_the_same_cube(tmp_path: Path) -> None:
     items = [stored(tmp_path, "a", NOON, images.numbered(4, 4))]
     found = raster.cube(items, ["data"], groupby="solar_day", resolution=20.0, resampling="average")
