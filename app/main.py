@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     allowed = signers(settings)
     app.state.signers = allowed.served()
-    app.state.sources = None
+    app.state.access = None
     for module in (
         *(landing, docs, collections, collection_members, items, assets),
         *(queryables, functions, search, aggregations, html, management),
@@ -104,7 +104,7 @@ def _add_pixels(app: FastAPI, settings: Settings, allowed: Signers) -> None:
     from app.raster.pool import Pool
 
     app.state.pool = Pool(settings, allowed)
-    app.state.sources = app.state.pool.access.sources
+    app.state.access = app.state.pool.access
     for module in (mosaics, cubes, pictures):
         app.router.routes.extend(module.router.routes)
 

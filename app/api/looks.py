@@ -6,22 +6,22 @@ from app.api.dependencies import Context
 from app.api.links import JSON, NETCDF, VRT, Link, link, picture_links
 from app.catalog import StoredItem
 from app.errors import UpesiError
+from app.raster.access import Access
 from app.raster.look import look
-from app.raster.sources import Sources
 from app.stac import document as documents
 
 
 def of_landing(request: Request, base: str) -> list[Link]:
     """Nothing without the extra `raster`. Titles say what these need, as nothing can be had without it."""
-    sources: Sources | None = request.app.state.sources
-    if sources is None:
+    access: Access | None = request.app.state.access
+    if access is None:
         return []
     mosaic = f"{base}/mosaic.vrt"
     found = [
         link("mosaic", mosaic, VRT, title="A mosaic of one asset of a search, by GET", method="GET"),
         link("mosaic", mosaic, VRT, title="A mosaic of one asset of a search, by POST", method="POST"),
     ]
-    if not sources.are_none:
+    if not access.sources.are_none:
         found += [
             link("cube", f"{base}/cube", NETCDF, title="A cube of assets of a search", method="POST"),
             link("tiles", f"{base}/tiles/tilejson.json", JSON, title="Web map tiles of assets of a search"),
@@ -30,18 +30,17 @@ def of_landing(request: Request, base: str) -> list[Link]:
 
 
 def of_item(request: Request, context: Context, item: StoredItem) -> bytes:
-    """As `app.api.links.picture_links` has them. Not for the items of a page: to read each costs more than to send it.
-
-    A file that is had by a signer alone is not linked: who signs for it may have to be asked, and cannot be here.
-    """
-    sources: Sources | None = request.app.state.sources
-    if sources is None or sources.are_none:
+    """As `app.api.links.picture_links` has them. Not for items of a page: to read each costs more than to send it."""
+    access: Access | None = request.app.state.access
+    if access is None or access.sources.are_none:
         return b""
     document = documents.parse(item.content)
     seen = look(document)
+    if seen is None:
+        return b""
     try:
-        if seen is None or not all(sources.locate(document, asset) for asset in seen.assets):
-            return b""
+        for asset in seen.assets:
+            access.check(document, asset)
     except UpesiError:
         return b""
     return picture_links(context.base, item.collection, item.id, seen.assets, seen.plain)

@@ -47,14 +47,14 @@ def object_at(href: str) -> Object | None:
     """
     try:
         parts = urlsplit(href)
-        host = (parts.hostname or "").lower()
+        host, plain = (parts.hostname or "").lower(), _plain(parts)
     except ValueError:
         return None
     if parts.scheme in ("s3", "gs"):
         # The host of these is a bucket, and all behind it is the key, `?` and `#` too.
         bucket, _, key = href.partition("://")[2].partition("/")
         return _named("s3" if parts.scheme == "s3" else "gs", bucket, key, None)
-    if parts.scheme not in ("http", "https") or parts.query or parts.fragment or not _plain(parts):
+    if parts.scheme not in ("http", "https") or parts.query or parts.fragment or not plain:
         return None
     path = unquote(parts.path).removeprefix("/")
     if found := _AWS.fullmatch(host):

@@ -57,6 +57,10 @@ class S3:
         until = datetime.now(UTC) + timedelta(seconds=self.seconds)
         return Signed(self._signed(*located, credentials), until)
 
+    def place(self, href: str) -> str:
+        located = self._url(href)
+        return href if located is None else located[0]
+
     async def headers(self, _: str) -> Headers:
         return {}
 

@@ -35,6 +35,9 @@ class PlanetaryComputer:
         separator = "&" if urlsplit(href).query else "?"
         return Signed(f"{href.rstrip('?')}{separator}{token.text}", token.expires)
 
+    def place(self, href: str) -> str:
+        return href
+
     async def headers(self, _: str) -> Headers:
         return {}
 

@@ -57,6 +57,10 @@ class Signer(Protocol):
 
     async def environment(self, href: str) -> Environment: ...
 
+    def place(self, href: str) -> str:
+        """Where a signed href leads, without its signature: nobody is asked for that."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -110,6 +114,11 @@ class Signers:
             return Readable(href)
         signed = (await found.href(href)).href
         return Readable(signed) if signed != href else Readable(href, await found.environment(href))
+
+    def place(self, href: str, collection: str | None = None) -> str:
+        """Where a signed href leads, without its signature: nobody is asked for that."""
+        found = self._signer(href, collection)
+        return href if found is None else found.place(href)
 
     async def item(self, item: dict[str, Any]) -> dict[str, Any]:
         """The item with the hrefs of its assets and their alternates signed; other hrefs are as they were."""
@@ -169,6 +178,9 @@ class Anonymous:
     async def href(self, href: str) -> Signed:
         return Signed(href)
 
+    def place(self, href: str) -> str:
+        return href
+
     async def headers(self, _: str) -> Headers:
         return {}
 
@@ -185,6 +197,9 @@ class Bearer:
     async def href(self, href: str) -> Signed:
         return Signed(href)
 
+    def place(self, href: str) -> str:
+        return href
+
     async def headers(self, _: str) -> Headers:
         return _bearer(self.token.get_secret_value())
 
@@ -200,6 +215,9 @@ class PasswordFile:
 
     async def href(self, href: str) -> Signed:
         return Signed(href)
+
+    def place(self, href: str) -> str:
+        return href
 
     async def headers(self, url: str) -> Headers:
         try:
@@ -231,6 +249,9 @@ class PasswordGrant:
 
     async def href(self, href: str) -> Signed:
         return Signed(href)
+
+    def place(self, href: str) -> str:
+        return href
 
     async def headers(self, _: str) -> Headers:
         return _bearer(await self._token())

@@ -16,10 +16,14 @@ class Access:
     sources: Sources = field(default_factory=Sources)
     signers: Signers = field(default_factory=Signers)
 
+    def check(self, item: Mapping[str, Any], key: str) -> None:
+        """Whether an asset may be opened, without its being signed. Raises NotFound, InvalidMetadata, Forbidden."""
+        place = self.signers.place(self.sources.href(item, key), _collection(item))
+        self.sources.opened(place, item, key)
+
     async def file(self, item: Mapping[str, Any], key: str) -> File:
         """Raises NotFound, InvalidMetadata, Forbidden, and Unavailable where a token cannot be had."""
-        href, collection = self.sources.href(item, key), item.get("collection")
-        readable = await self.signers.readable(href, collection if isinstance(collection, str) else None)
+        readable = await self.signers.readable(self.sources.href(item, key), _collection(item))
         return File(self.sources.opened(readable.href, item, key), readable.options)
 
     async def files(self, items: Iterable[Mapping[str, Any]], assets: Iterable[str]) -> list[dict[str, File]]:
@@ -30,3 +34,8 @@ class Access:
             # A signature is work for this worker alone: others are answered between items.
             await asyncio.sleep(0)
         return found
+
+
+def _collection(item: Mapping[str, Any]) -> str | None:
+    collection = item.get("collection")
+    return collection if isinstance(collection, str) else None

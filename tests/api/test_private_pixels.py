@@ -51,7 +51,11 @@ def guarded(tmp_path: Path) -> Iterator[str]:
 def scenes(guarded: str) -> list[Document]:
     hrefs = {"bucket": "s3://bucket/a.tif", "guarded": f"http://{guarded}/b.tif"}
     return [
-        images.scene(name, "2024-07-17T10:00:00Z", {"data": images.asset(href, PIXELS[name], WEST + 640 * number)})
+        images.scene(
+            name,
+            "2024-07-17T10:00:00Z",
+            {"data": images.asset(href, PIXELS[name], WEST + 640 * number) | {"roles": ["data"]}},
+        )
         for number, (name, href) in enumerate(hrefs.items())
     ]
 
@@ -90,6 +94,20 @@ async def test_pictures(client: httpx.AsyncClient, name: str) -> None:
     assert west < east
     assert south < north
     assert (await client.get(f"/tiles/0/0/0.png?assets=data&rescale=0,10000&ids={name}")).status_code == 200
+
+
+async def linked(client: httpx.AsyncClient, name: str) -> str | None:
+    """The href of its preview."""
+    links = (await client.get(f"/collections/things/items/{name}")).json()["links"]
+    return next((link["href"] for link in links if link["rel"] == "preview"), None)
+
+
+async def test_a_picture_of_a_file_that_a_signer_has_is_linked(client: httpx.AsyncClient) -> None:
+    """Whether its href is signed or its request: what is linked is a picture, and no credential is in the link."""
+    for name in ("bucket", "guarded"):
+        href = await linked(client, name)
+        assert href == f"http://stac.test/collections/things/items/{name}/preview.png?assets=data"
+        assert (await client.get(href)).headers["content-type"] == "image/png"
 
 
 async def test_a_cube_of_both(client: httpx.AsyncClient) -> None:
@@ -148,3 +166,4 @@ async def test_a_signer_allows_no_host(
         for name in ("bucket", "guarded"):
             answer = await client.get(f"/collections/things/items/{name}/preview.png?assets=data")
             assert "X-Amz" not in str(assert_error(answer, 403, "assets"))
+            assert await linked(client, name) is None

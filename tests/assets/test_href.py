@@ -50,6 +50,8 @@ def test_names_of_an_object(href: str, store: Any, bucket: str, key: str, region
         "https://[bad/a",
         "https://data.example.com/a",
         "./a",
+        "https://s3.amazonaws.com:99999/bucket/a",
+        "s3://bucket:x/a",
     ],
 )
 def test_what_is_in_no_bucket(href: str) -> None:

@@ -39,6 +39,19 @@ async def test_a_signed_href_is_the_object(store: str, name: str, form: str) -> 
     assert SECRET not in signed.href
 
 
+@pytest.mark.parametrize("virtual_hosted", [True, False])
+@pytest.mark.parametrize("endpoint", ["https://s3.example.com/x", None])
+@pytest.mark.parametrize("href", ["s3://bucket/a b/ü+?#%41.tif", "gs://bucket/a.tif", "https://s3.example.com/x/b/a"])
+async def test_the_place_of_an_href_is_known_unsigned(href: str, endpoint: str | None, virtual_hosted: bool) -> None:
+    hosts = ["s3.example.com", "s3://bucket", "gs://bucket"]
+    said = bucket_signer("", hosts=hosts, endpoint=endpoint, virtual_hosted=virtual_hosted)
+    signers = configured(said)
+    signed = (await signers.href(href)).href
+    assert "X-Amz-Signature=" in signed
+    assert signers.place(href) == signed.partition("?")[0]
+    assert signers.place("s3://other/a.tif") == "s3://other/a.tif"
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_signature_is_that_of_boto3(store: str, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     instant = datetime.now(UTC)
