@@ -27,6 +27,7 @@ from app.database import ready
 from app.database.pool import Database
 from app.errors import InvalidDocument, SetupError
 from app.exports import vrt, whole
+from app.raster import certificates
 from app.raster.access import Access
 from app.raster.shape import CubeShape, Form
 from app.raster.sources import File, Sources
@@ -343,3 +344,4 @@ def _with_catalog(settings: Settings, ask: Callable[[Catalog], Awaitable[Answer]
 def _need_libraries() -> None:
     if not raster.is_installed():
         raise SetupError("pixels need more libraries: pip install 'upesi[raster]'")
+    certificates.trust()

@@ -21,7 +21,7 @@ from tests.database.fresh import run
 from tests.factories import collection
 from tests.raster import images
 from tests.raster.images import WEST
-from tests.raster.web import Guarded, web
+from tests.raster.web import Files, Guarded, certificate, secure_web, web
 
 Done = subprocess.CompletedProcess[bytes]
 Upesi = Callable[..., Done]
@@ -31,7 +31,8 @@ COMMAND = Path(sys.executable).with_name("upesi")
 @pytest.fixture
 def upesi(database_url: str) -> Upesi:
     run(database_url, "TRUNCATE collections CASCADE")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("UPESI_")}
+    # Rasterio, once imported, says whose certificates GDAL trusts.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UPESI_", "GDAL_"))}
 
     def call(*arguments: str | Path, text: bytes = b"", **settings: str) -> Done:
         environment = kept | {"UPESI_DATABASE_URL": database_url, "COLUMNS": "100"} | settings
@@ -107,6 +108,26 @@ def test_from_items_of_a_file(upesi: Upesi, tmp_path: Path, form: str) -> None:
         assert read.sizes == {"time": 2, "y": 4, "x": 6}
         assert read.data.attrs["items_left_out"] == 1
         assert np.array_equal(read.data.values[0, :, :4], pixels[0])
+
+
+def test_files_over_tls(upesi: Upesi, tmp_path: Path) -> None:
+    """With a certificate that nobody knows, unless SSL_CERT_FILE names it."""
+    pixels = images.numbered(4, 4)
+    images.write(tmp_path / "a.tif", pixels)
+    chain = certificate(tmp_path)
+    trusting = {"SSL_CERT_FILE": str(chain)}
+    with secure_web(partial(Files, directory=tmp_path), chain) as port:
+        file = f"https://127.0.0.1:{port}/a.tif"
+        asked = ("ingest", file, "--collection", "things", "--datetime", "2024-07-16")
+        refused = upesi(*asked, SSL_CERT_FILE="")
+        assert refused.returncode == 1
+        assert b"SSL certificate problem" in refused.stderr
+        done = upesi(*asked, **trusting)
+        assert (done.returncode, done.stdout) == (0, b"1 items new, 0 replaced, 0 as they were.\n"), done.stderr
+        written = upesi("cube", "--to", tmp_path / "c.nc", "--asset", "data", **trusting)
+        assert written.returncode == 0, written.stderr
+    with xr.open_dataset(tmp_path / "c.nc", engine="h5netcdf") as read:
+        assert np.array_equal(read.data.values[0], pixels)
 
 
 def test_files_that_need_credentials(upesi: Upesi, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import Any
 
-from app.raster import gate
+from app.raster import certificates, gate
 from app.raster.imports import without
 from app.raster.sources import Sources
 
@@ -62,7 +62,8 @@ def enter(confinement: Confinement) -> bool:
         return _entered == confinement
     _silence()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's to answer.
-    for name in list(os.environ):
+    certificates.trust()
+    for name in os.environ.keys() - {certificates.VARIABLE}:
         if name.lower() in _PROXIES or name.startswith(("GDAL_", "CPL_", "VSI", "AWS_", "GS_", "AZURE_")):
             del os.environ[name]
     os.environ.update(_OPTIONS)

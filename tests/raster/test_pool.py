@@ -16,8 +16,9 @@ from app.raster.pool import Pool
 from app.raster.sources import File
 from app.raster.style import Style
 from app.settings import Settings
-from tests.raster import images, modules
-from tests.raster.web import Files, Slow, slow_web, web
+from tests.raster import images
+from tests.raster.web import Files, Slow, certificate, secure_web, slow_web, web
+from tests.raster.work import imported_after, mean_of
 
 pytestmark = pytest.mark.anyio
 
@@ -54,18 +55,6 @@ class Visited(BaseHTTPRequestHandler):
 
 
 # What the other process does: functions that it finds by their names.
-def mean_of(name: str) -> float:
-    import rasterio
-    from rasterio.errors import RasterioError
-    from rasterio.vrt import WarpedVRT
-
-    try:
-        with rasterio.open(name) as file, WarpedVRT(file) as warped:
-            return float(warped.read(1).mean())
-    except RasterioError as error:
-        raise Unreadable(str(error)) from None
-
-
 def take(megabytes: int) -> int:
     return int(np.ones(megabytes << 20, dtype="uint8").nbytes)
 
@@ -135,6 +124,18 @@ async def test_files_and_hosts(folder: Path, caplog: pytest.LogCaptureFixture) -
             with pytest.raises(Unreadable):
                 await workers.run(mean_of, url)
             assert "SOCKS5" in caplog.text
+
+
+async def test_certificates_of_ones_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = certificate(folder)
+    with secure_web(partial(Files, directory=folder), chain) as port:
+        workers, url = pool(folder, f"127.0.0.1:{port}", raster_memory=515), f"https://127.0.0.1:{port}/a.tif"
+        monkeypatch.delenv("GDAL_CURL_CA_BUNDLE", raising=False)
+        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+        assert await workers.run(mean_of, url) == 7
+        monkeypatch.delenv("SSL_CERT_FILE")
+        with pytest.raises(Unreadable):
+            await pool(folder, f"127.0.0.1:{port}", raster_memory=516).run(mean_of, url)
 
 
 async def test_a_file_that_changes_is_read_anew_in_a_minute(folder: Path) -> None:
@@ -227,7 +228,7 @@ async def test_what_a_library_prints_is_in_nobodys_way(folder: Path, descriptor:
 
 async def test_a_picture_waits_for_no_library_it_does_not_need(folder: Path) -> None:
     job = PreviewJob((File(str(folder / "a.tif")),), Style(("a",)), 4, "png")
-    found = await pool(folder, raster_memory=513).run(modules.after, job)
+    found = await pool(folder, raster_memory=513).run(imported_after, job)
     assert {"rasterio", "rio_tiler"} < found
     assert {"app.settings", "boto3", "fastapi", "httpx", "pandas", "xarray"} & found == set()
 
@@ -236,7 +237,7 @@ async def test_cubes_follow_pictures(folder: Path) -> None:
     """What pictures did not import is there."""
     workers = pool(folder, raster_memory=514)
     job = PreviewJob((File(str(folder / "a.tif")),), Style(("a",)), 4, "png")
-    assert "xarray" not in await workers.run(modules.after, job)
+    assert "xarray" not in await workers.run(imported_after, job)
     assert await workers.run(summed, 3) == 3
 
 
