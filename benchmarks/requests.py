@@ -33,13 +33,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`kind` is what a service may lack, `sorted_by` the property that decides the order instead of the instant."""
+    """`kind` is what a service may lack, `sorted_by` the property that decides the order instead of the instant.
+
+    One that is `unbounded` may take a service longer than it lets a search take.
+    """
 
     name: str
     requests: list[Request]
     kind: str = "search"
     sorted_by: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    unbounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,10 +132,11 @@ def many_collections() -> Scenario:
     return Scenario("collections, 100 of 10,000", [Request("/collections?limit=100")], "paging")
 
 
-def sorts(written: Written, how: str) -> Scenario:
+def sorts(written: Written, indexed: bool) -> Scenario:
     order = [{"field": CLOUD, "direction": "asc"}]
     asked = [_search(collections=[written.catalogue.large], sortby=order, limit=10)]
-    return Scenario(f"sort by cloud cover, {how}", asked, "sort", CLOUD)
+    name = f"sort by cloud cover, {'indexed' if indexed else 'no index'}"
+    return Scenario(name, asked, "sort", CLOUD, unbounded=not indexed)
 
 
 def reads(written: Written) -> list[Scenario]:
