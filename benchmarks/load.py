@@ -28,6 +28,7 @@ import psutil
 
 from app.database import embedded, schema
 from app.demo import sentinel2
+from benchmarks.services import cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def write(folder: Path, sample: Path | None, count: int) -> tuple[Path, Path]:
 
 
 def measured(command: list[str], environment: dict[str, str], count: int, server: psutil.Process) -> Result:
-    before, started = cpu_of(server), time.perf_counter()
+    before, started = cpu_seconds(server), time.perf_counter()
     process = psutil.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak, pid = 0, 0
     while pid == 0:
@@ -83,7 +84,7 @@ def measured(command: list[str], environment: dict[str, str], count: int, server
     seconds = time.perf_counter() - started
     if status != 0:
         sys.exit(f"{' '.join(command)} failed")
-    return Result(count, seconds, usage.ru_utime + usage.ru_stime, cpu_of(server) - before, peak)
+    return Result(count, seconds, usage.ru_utime + usage.ru_stime, cpu_seconds(server) - before, peak)
 
 
 def held(process: psutil.Process) -> int:
@@ -91,13 +92,6 @@ def held(process: psutil.Process) -> int:
         return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)])
     except psutil.Error:
         return 0
-
-
-def cpu_of(server: psutil.Process) -> float:
-    """Of the server, its children, and those of them that have ended."""
-    times = [one.cpu_times() for one in [server, *server.children(recursive=True)]]
-    ended = server.cpu_times()
-    return sum(one.user + one.system for one in times) + ended.children_user + ended.children_system
 
 
 async def ask(url: str, statement: str) -> Any:

@@ -109,7 +109,7 @@ def upesi(url: str, name: str = UPESI, **settings: str) -> Iterator[Service]:
 def sketch(url: str) -> Iterator[Service]:
     port = free_port()
     with process(uvicorn("benchmarks.sketch:app", port), port, {"UPESI_DATABASE_URL": url}) as (base, pid):
-        yield Service(SKETCH, base, pid)
+        yield Service(SKETCH, base, pid, frozenset({"landing"}))
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,21 @@ def cost(command: Sequence[str | Path], environment: dict[str, str] | None = Non
         raise SystemExit(f"{running.args!r} failed")
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
     return Cost(time.perf_counter() - started, usage.ru_maxrss * unit / 1e6)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Of a process, its children, and those of them that have ended."""
+    times = [one.cpu_times() for one in [process, *process.children(recursive=True)]]
+    ended = process.cpu_times()
+    return sum(one.user + one.system for one in times) + ended.children_user + ended.children_system
+
+
+def server(url: str) -> psutil.Process:
+    """The first process of a PostgreSQL on this machine."""
+    pid = _value(url, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    parent = psutil.Process(pid).parent()
+    assert parent is not None
+    return parent
 
 
 def execute(url: str, *statements: str) -> None:

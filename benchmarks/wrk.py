@@ -48,11 +48,12 @@ end
 
 @dataclass(frozen=True)
 class Measured:
-    """Answers a second without the failed ones, the 99th percentile in milliseconds, and how many failed."""
+    """Answers a second without the failed ones, the 99th percentile in milliseconds, how many failed, how many not."""
 
     rate: float
     p99: float
     failed: int
+    answered: int
 
 
 def check() -> str:
@@ -99,7 +100,8 @@ def _run(service: Service, path: Path, clients: int, seconds: int) -> Measured:
         raise SystemExit(f"wrk said of {service.name}:\n{said}")
     answered = int(total[1]) - int(refused[1] if refused else 0)
     failed = int(refused[1] if refused else 0) + sum(int(number) for number in (broken.groups() if broken else ()))
-    return Measured(answered / _milliseconds(total[2], total[3]) * 1000, _milliseconds(took[1], took[2]), failed)
+    rate, p99 = answered / _milliseconds(total[2], total[3]) * 1000, _milliseconds(took[1], took[2])
+    return Measured(rate, p99, failed, answered)
 
 
 def _milliseconds(number: str, unit: str) -> float:

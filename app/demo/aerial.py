@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.demo import thumbnails
+from app.demo.files import NOWHERE
 from app.demo.grid import Utm, footprint
 
 ID = "demo-aerial"
@@ -17,7 +18,7 @@ _WEST, _NORTH = 252_000, 9_862_000
 _CELLS = 10
 # What is not there is said where somebody would click on it.
 _DESCRIPTION = "Made up for the demo: the thumbnail is real, and no file is at the other hrefs."
-_FOLDER = "https://data.example.com/aerial/nairobi"
+_FOLDER = f"{NOWHERE}/aerial/nairobi"
 _LICENSE = {"rel": "license", "href": "https://creativecommons.org/publicdomain/zero/1.0/", "type": "text/html"}
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _EXTENSIONS = (
@@ -48,7 +49,7 @@ def collection() -> dict[str, Any]:
         "title": "Demo: aerial survey of Nairobi",
         "description": "Made-up aerial images of one square kilometre each, flown in three campaigns. Some items have "
         "a flight window instead of an instant. The thumbnails are real; the other files are examples, "
-        "and nothing is at their hrefs, data.example.com.",
+        f"and nothing is at their hrefs: {NOWHERE}.",
         "keywords": ["demo", "aerial", "orthophoto", "Nairobi"],
         "license": "CC0-1.0",
         "providers": [{"name": "Upesi demo", "roles": ["producer", "host"]}],

@@ -8,6 +8,9 @@ from app.errors import SetupError
 
 # An item is at …/collections/{collection}/items/{id}, the files beside the collections: also below a path prefix.
 STATIC = "../../../static/"
+# Where the files are said to be that the demo does not make: no bucket can have such a name. Hrefs of the web that lead
+# nowhere are tried by clients, such as the maps of STAC Browser.
+NOWHERE = "s3://EXAMPLE_BUCKET"
 _MARKER = ".version"
 
 

@@ -14,6 +14,7 @@ from math import asin, atan2, ceil, cos, degrees, floor, radians, sin
 from random import Random
 from typing import Any
 
+from app.demo.files import NOWHERE
 from app.demo.grid import Point, Utm, footprint
 from app.demo.sentinel2_assets import Grid, assets, band_definitions, item_assets
 from app.demo.thumbnails import of_sentinel2
@@ -90,7 +91,7 @@ def collection() -> dict[str, Any]:
         "title": "Demo: Sentinel-2 Level-2A",
         "description": "Made-up items with the shape of Sentinel-2 Level-2A products, for demonstrations and "
         "benchmarks. The footprints follow the MGRS tiling grid. The thumbnails are real; the other files are "
-        "examples, and nothing is at their hrefs, data.example.com.",
+        f"examples, and nothing is at their hrefs: {NOWHERE}.",
         "keywords": ["demo", "sentinel-2", "msi", "reflectance"],
         "license": "CC0-1.0",
         "providers": [{"name": "Upesi demo", "roles": ["producer", "host"]}],

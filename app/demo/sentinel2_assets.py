@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from app.demo.files import NOWHERE
+
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-WEB = "https://data.example.com/sentinel-2-l2a/"
+_FOLDER = f"{NOWHERE}/sentinel-2-l2a/"
 
 Grid = dict[str, list[float]]
 
@@ -98,8 +100,8 @@ def item_assets() -> dict[str, dict[str, Any]]:
 
 
 def assets(product: str, names: dict[str, str], grids: dict[int, Grid], thumbnail: str) -> dict[str, Any]:
-    """`product` is the folder below WEB; `names` fills the paths in it; `grids` is keyed by resolution."""
-    folder = WEB + product
+    """`product` is the folder of its files; `names` fills the paths in it; `grids` is keyed by resolution."""
+    folder = _FOLDER + product
     start = {size: f"{folder}GRANULE/{names['granule']}/IMG_DATA/R{size}m/{names['file']}" for size in grids}
     images = {
         key: {"href": start[resolution] + end, **shared, **grids[resolution]}

@@ -48,7 +48,7 @@ def shapes() -> list[Shape]:
         _search("newest of a box, far behind", {"bbox": _BOX}, 2 * streams * page, _DEEP),
         _search("a box and a month", {"bbox": _BOX, "datetime": _MONTH}, streams * page),
         _search("a small box of one collection", {"bbox": [8, 46, 9, 47], "collections": ["c3"]}, page),
-        _search("newest of the world's box", {"bbox": _WORLD}, streams * page),
+        _search("newest of the world's box", {"bbox": _WORLD}, page),
         _search("newest of a continent's box", {"bbox": _AFRICA}, _WALK_IN_AREA),
         _search("newest of a continent's box, far behind", {"bbox": _AFRICA}, _WALK_IN_AREA, _DEEP),
         _search("an empty box", {"bbox": [0, -90, 1, -89.5]}, streams * page),

@@ -148,7 +148,7 @@ READS = [
 OF_THE_SERVICE = {
     *("/", "/conformance", "/api", "/docs", "/docs/assets", "/functions", "/aggregations", "/static"),
     *("/collections-queryables", "/collections-sortables", "/tiles/tilejson.json", "/pages/{name}"),
-    *("/_mgmt/ping", "/_mgmt/health", "/metrics"),
+    *("/_mgmt/ping", "/_mgmt/health", "/metrics", "/favicon.ico"),
 }
 PLACE: Document = {"id": "new", "properties": {"datetime": "2031-01-01T00:00:00Z"}, "geometry": None}
 WRITES = [
