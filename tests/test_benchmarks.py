@@ -10,7 +10,7 @@ import pytest
 
 from app.demo import sentinel2
 from benchmarks import __main__ as command
-from benchmarks import agreement, catalogue, parts, report
+from benchmarks import agreement, catalogue, cpu, parts, report
 from benchmarks.requests import Scenario
 from tests.conftest import SHARED_DATA
 
@@ -156,6 +156,19 @@ def test_a_small_run_writes_tables_json_and_plots(tmp_path: Path, capsys: pytest
     assert len(json.loads((tmp_path / "results" / "walk.json").read_text())["lines"]["Upesi"]) == 3
     assert (tmp_path / "results" / "limit.svg").read_text().count("<rect") > 3
     assert "](results/walk-by-depth.svg)" in text
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_the_cpu_time_of_requests(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["cpu", "--items", "400", "--seconds", "1", "--rounds", "1"])
+    cpu.main()
+    *_, newest, small, large, one, landing = (
+        [*map(str.strip, line.split("|"))] for line in capsys.readouterr().out.splitlines()
+    )
+    for row in (newest, small, large, one):
+        assert all(float(figure) > 0 for figure in row[2:7])
+    assert float(landing[2]) > 0
+    assert landing[4:7] == ["", "", ""]
 
 
 def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
