@@ -1,8 +1,9 @@
 """The composition root: the only module that imports every room."""
 
+import gc
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from logging.config import dictConfig
 from multiprocessing import current_process, parent_process
@@ -195,7 +196,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.transactions = Transactions.of(settings, catalog, Rules.of(settings))
         if settings.metrics != "off":
             await _publish(stack, app, settings.metrics)
+        stack.enter_context(_heap_set_apart())
         yield
+
+
+@contextmanager
+def _heap_set_apart() -> Iterator[None]:
+    """A full collection of garbage would look again at all that a service is made of, and every request would wait."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 async def _publish(stack: AsyncExitStack, app: FastAPI, where: str) -> None:
