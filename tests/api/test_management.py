@@ -1,5 +1,6 @@
 """Whether it lives, whether it is well, what it measures, and what it logs."""
 
+import gc
 import json
 import logging
 import re
@@ -307,3 +308,10 @@ async def test_a_file_of_the_operator_runs_nothing(settings: Settings, tmp_path:
         page = await client.get("/static/page.html")
     assert page.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert urlsplit(str(page.url)).path == "/static/page.html"
+
+
+async def test_what_a_service_is_made_of_is_not_looked_at_for_garbage(settings: Settings) -> None:
+    """A full collection would stop all requests for as long as the heap of all libraries takes."""
+    async with serving(settings):
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
