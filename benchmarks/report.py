@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.peers import PGSTAC
 from benchmarks.services import UPESI
 
-_MORE_IS_BETTER = {"req/s", "items/s"}
+_MORE_IS_BETTER = {"req/s", "items/s", "share"}
 _BEGIN, _END = "<!-- results: written by python -m benchmarks -->", "<!-- end of results -->"
 _COLOURS = ("#1b7f5c", "#c4582a", "#4a6fa5", "#8a6bb1")
 
