@@ -28,7 +28,7 @@ import psutil
 
 from app.database import embedded, schema
 from app.demo import sentinel2
-from benchmarks.services import cpu_seconds
+from benchmarks import services
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def write(folder: Path, sample: Path | None, count: int) -> tuple[Path, Path]:
 
 
 def measured(command: list[str], environment: dict[str, str], count: int, server: psutil.Process) -> Result:
-    before, started = cpu_seconds(server), time.perf_counter()
+    before, started = services.cpu_seconds(server), time.perf_counter()
     process = psutil.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak, pid = 0, 0
     while pid == 0:
@@ -84,7 +84,7 @@ def measured(command: list[str], environment: dict[str, str], count: int, server
     seconds = time.perf_counter() - started
     if status != 0:
         sys.exit(f"{' '.join(command)} failed")
-    return Result(count, seconds, usage.ru_utime + usage.ru_stime, cpu_seconds(server) - before, peak)
+    return Result(count, seconds, usage.ru_utime + usage.ru_stime, services.cpu_seconds(server) - before, peak)
 
 
 def held(process: psutil.Process) -> int:
@@ -147,7 +147,7 @@ def main() -> None:
     folder.chmod(0o755)
     try:
         with embedded.running(folder / "data") as url:
-            server = psutil.Process(int((folder / "data/cluster/postmaster.pid").read_text().split()[0]))
+            server = services.server(url)
             print(HEAD)
             for count in arguments.items:
                 files = write(folder, arguments.sample, count)

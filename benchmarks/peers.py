@@ -61,7 +61,7 @@ class Peers:
 
     def load(self, written: Written) -> Cost:
         """By the fastest of its methods. What partitions and indexes need is part of its load."""
-        self._load("collections", written.collections)
+        self.load_collections(written.collections)
         return self._load("items", written.items)
 
     def load_collections(self, file: Path) -> None:

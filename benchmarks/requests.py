@@ -96,6 +96,10 @@ def near(chosen: list[Document]) -> list[Scenario]:
     ]
 
 
+def default() -> Scenario:
+    return Scenario("default (GET /search)", [Request("/search")])
+
+
 def searches(written: Written) -> list[Scenario]:
     catalogue, chosen = written.catalogue, _chosen(written)
     several = [catalogue.large, catalogue.second, catalogue.small]
@@ -104,7 +108,7 @@ def searches(written: Written) -> list[Scenario]:
     empty = [_search(bbox=[west, south + n / 100, west + 1, south + 1 + n / 100]) for n in range(VARIANTS)]
     ids = [[item["id"] for item in chosen[n : n + 10]] for n in range(0, VARIANTS, 10)]
     return [
-        Scenario("default (GET /search)", [Request("/search")]),
+        default(),
         *near(chosen),
         Scenario("country + cloud cover, limit 50", countries, "filter"),
         Scenario("world box, newest", [_search(bbox=[-180, -90, 180, 90], limit=10)]),
@@ -128,8 +132,8 @@ def pages(written: Written) -> tuple[Scenario, Scenario]:
     return Scenario(name, asked), Scenario(f"{name}, gzip", asked, "gzip", headers={"Accept-Encoding": "gzip"})
 
 
-def many_collections() -> Scenario:
-    return Scenario("collections, 100 of 10,000", [Request("/collections?limit=100")], "paging")
+def many_collections(count: int) -> Scenario:
+    return Scenario(f"collections, 100 of {count:,}", [Request("/collections?limit=100")], "paging")
 
 
 def sorts(written: Written, indexed: bool) -> Scenario:

@@ -16,7 +16,7 @@ from app.catalog import Catalog
 from app.errors import InvalidRequest, Unauthorized, UpesiError
 from app.pages import pages
 from app.pages.documents import href_of
-from app.pages.files import FILES, SERVED
+from app.pages.files import FILES, SERVED, File
 from app.pages.pages import Failure, Form, Page
 from app.pages.site import Site
 from app.settings import Settings
@@ -43,17 +43,18 @@ async def get_file(request: Request, name: str) -> Response:
     file = SERVED.get(name)
     if file is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    response = unless_known(request, file.content, file.media_type, Stopwatch(), file.content)
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    return response
+    return _sent(request, file, "public, max-age=31536000, immutable")
 
 
 @router.get("/favicon.ico")
 async def get_icon(request: Request) -> Response:
     """For pages that name no icon of their own, as those of STAC Browser: browsers ask here then."""
-    file = FILES["icon.svg"]
+    return _sent(request, FILES["icon.svg"], "public, max-age=86400")
+
+
+def _sent(request: Request, file: File, kept: str) -> Response:
     response = unless_known(request, file.content, file.media_type, Stopwatch(), file.content)
-    response.headers["Cache-Control"] = "public, max-age=86400"
+    response.headers["Cache-Control"] = kept
     return response
 
 

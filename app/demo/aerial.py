@@ -9,15 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.demo import thumbnails
-from app.demo.files import NOWHERE
+from app.demo.files import ABSENT, NOWHERE
 from app.demo.grid import Utm, footprint
 
 ID = "demo-aerial"
 _UTM = Utm(37, south=True)
 _WEST, _NORTH = 252_000, 9_862_000
 _CELLS = 10
-# What is not there is said where somebody would click on it.
-_DESCRIPTION = "Made up for the demo: the thumbnail is real, and no file is at the other hrefs."
 _FOLDER = f"{NOWHERE}/aerial/nairobi"
 _LICENSE = {"rel": "license", "href": "https://creativecommons.org/publicdomain/zero/1.0/", "type": "text/html"}
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -89,7 +87,7 @@ def _item(year: int, row: int, column: int) -> dict[str, Any]:
         "geometry": geometry,
         "bbox": bbox,
         "properties": _time(year, row, column)
-        | {"description": _DESCRIPTION, "platform": "aeroplane", "gsd": gsd, "aerial:year": year}
+        | {"description": ABSENT, "platform": "aeroplane", "gsd": gsd, "aerial:year": year}
         | grid,
         "links": [{"rel": "collection", "href": f"../../{ID}", "type": "application/json"}, dict(_LICENSE)],
         "assets": {

@@ -11,6 +11,8 @@ STATIC = "../../../static/"
 # Where the files are said to be that the demo does not make: no bucket can have such a name. Hrefs of the web that lead
 # nowhere are tried by clients, such as the maps of STAC Browser.
 NOWHERE = "s3://EXAMPLE_BUCKET"
+# Said of such an item, where somebody would click on one.
+ABSENT = "Made up for the demo: the thumbnail is real, and no file is at the other hrefs."
 _MARKER = ".version"
 
 

@@ -14,14 +14,12 @@ from math import asin, atan2, ceil, cos, degrees, floor, radians, sin
 from random import Random
 from typing import Any
 
-from app.demo.files import NOWHERE
+from app.demo.files import ABSENT, NOWHERE
 from app.demo.grid import Point, Utm, footprint
 from app.demo.sentinel2_assets import Grid, assets, band_definitions, item_assets
 from app.demo.thumbnails import of_sentinel2
 
 ID = "demo-sentinel-2-l2a"
-# What is not there is said where somebody would click on it.
-_DESCRIPTION = "Made up for the demo: the thumbnail is real, and no file is at the other hrefs."
 _LICENSE = {"rel": "license", "href": "https://creativecommons.org/publicdomain/zero/1.0/", "type": "text/html"}
 _EXTENSIONS = tuple(
     f"https://stac-extensions.github.io/{name}/schema.json"
@@ -302,7 +300,7 @@ def _properties(seen: _Acquisition, id: str, names: dict[str, str], orbit: int) 
     take = f"{names['file'][7:]}_{orbit:06}_N{baseline}"
     return {
         "datetime": _text(seen.sensed),
-        "description": _DESCRIPTION,
+        "description": ABSENT,
         "created": _text(seen.generated + timedelta(minutes=41)),
         "updated": _text(seen.generated + timedelta(minutes=41, days=orbit % 30)),
         "platform": f"sentinel-2{seen.satellite.lower()}",

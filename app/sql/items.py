@@ -96,12 +96,9 @@ def _in_order(search: Search, rows: int, tests: Tests | None = None) -> Fragment
     through_space = _through_space(search, search.area, rows, tests)
     if tests is not None or share_of_globe(search.area) < _WIDE:
         return through_space
-    inside = all_of(intersects_any(search.area), matches(search.filter))
-    return candidates.page_of_two(
-        _in_order_of_time(replace(search, area=None, filter=None), rows, Tests(sql("TRUE", inside), candidates.AREA)),
-        through_space,
-        _PAGE,
-        sql(Order.of(search).by("p"), limit(rows)),
+    inside = Tests(join(" AND ", given(intersects_any(search.area), matches(search.filter))), candidates.AREA)
+    return _of_two(
+        search, rows, _in_order_of_time(replace(search, area=None, filter=None), rows, inside), through_space
     )
 
 
@@ -120,12 +117,12 @@ def _in_order_of_time(search: Search, rows: int, tests: Tests | None) -> Fragmen
     scanned = replace(search, visible=None)
     if tests is not None:
         return _through_time(scanned, rows, tests.beside(seen))
-    return candidates.page_of_two(
-        _through_time(scanned, rows, Tests(seen, candidates.PROPERTIES[0])),
-        _through_collections(search, rows, None),
-        _PAGE,
-        sql(Order.of(search).by("p"), limit(rows)),
-    )
+    passing = _through_time(scanned, rows, Tests(seen, candidates.PROPERTIES[0]))
+    return _of_two(search, rows, passing, _through_collections(search, rows, None))
+
+
+def _of_two(search: Search, rows: int, walked: Fragment, otherwise: Fragment) -> Fragment:
+    return candidates.page_of_two(walked, otherwise, _PAGE, sql(Order.of(search).by("p"), limit(rows)))
 
 
 def one(collection: str, item_id: str, visible: Visible = None) -> Fragment:
