@@ -120,13 +120,13 @@ class Catalog:
         search = self._seen(search)
         if self.validate_queryables:
             await self._check_names(search, within)
-        with self.counter.beside(self.database, search) as count:
+        with self.counter.answering():
             page = await self._page(search, watch)
-            if search.seek is None and page.next is None:
-                return replace(page, matched=len(page.items))
-            if count is None:
+            if search.seek is not None:
                 return page
-            matched = await self.counter.result(count, search)
+            if page.next is None:
+                return replace(page, matched=len(page.items))
+            matched = await self.counter.count(self.database, search)
             watch.lap("count")
             return replace(page, matched=matched)
 

@@ -71,14 +71,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,
         # A redirect would name the host this process sees, not the one a proxy serves.
         redirect_slashes=False,
+        # `app.observing.tracing` sends what is to be sent.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
     allowed = signers(settings)
     app.state.signers = allowed.served()
     app.state.access = None
+    # Routes are tried one after the other: those that are asked most come first.
     for module in (
-        *(landing, docs, collections, collection_members, items, assets),
-        *(queryables, functions, search, aggregations, html, management),
+        *(search, collections, items, landing, collection_members, assets),
+        *(queryables, functions, aggregations, html, docs, management),
     ):
         app.router.routes.extend(module.router.routes)
     if raster.is_installed():

@@ -17,9 +17,10 @@ from app.api.links import JSON, Link, collection_url, link
 from app.api.openapi import AGGREGATION_COLLECTION, COLLECTION_AGGREGATIONS
 from app.api.parameters import AGGREGATE_BODY, AGGREGATE_PARAMETERS
 from app.api.responses import json_answer
+from app.api.routes import DirectRoute
 from app.stac.aggregation import described
 
-router = APIRouter(tags=["Aggregation"])
+router = APIRouter(tags=["Aggregation"], route_class=DirectRoute)
 
 
 @router.get("/aggregations", summary="What can be aggregated", responses=AGGREGATION_COLLECTION)

@@ -10,6 +10,7 @@ from app.api.links import item_url
 from app.api.openapi import GRID
 from app.api.parameters import GRID_PARAMETERS
 from app.api.responses import json_answer
+from app.api.routes import DirectRoute
 from app.assets.href import resolved
 from app.assets.signing import Signed
 from app.raster.grids import grid
@@ -18,7 +19,7 @@ from app.stac import document as documents
 from app.stac.asset import asset_of
 from app.stac.interval import format_instant
 
-router = APIRouter(tags=["Assets"])
+router = APIRouter(tags=["Assets"], route_class=DirectRoute)
 
 
 async def _prefer(request: Request) -> str | None:

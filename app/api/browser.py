@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from app.api.dependencies import PlainContextDep
 from app.api.responses import unless_known
+from app.api.routes import DirectRoute
 
 # STAC Browser takes the address of an item for a folder, so that a relative href leads a step too far up.
 _PREPROCESS = b"""
@@ -34,7 +35,7 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=DirectRoute)
 
 
 class _Files(StaticFiles):

@@ -9,8 +9,9 @@ from app.api.dependencies import Context, PlainContextDep
 from app.api.links import SCHEMA
 from app.api.openapi import MEMBERS
 from app.api.responses import json_answer
+from app.api.routes import DirectRoute
 
-router = APIRouter(tags=["Queryables"])
+router = APIRouter(tags=["Queryables"], route_class=DirectRoute)
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}

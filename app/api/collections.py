@@ -22,9 +22,10 @@ from app.api.links import (
 from app.api.openapi import COLLECTION, COLLECTIONS
 from app.api.parameters import COLLECTIONS_BODY, COLLECTIONS_PARAMETERS, IF_NONE_MATCH
 from app.api.responses import answer, collection_body, collection_list, unless_known, varied
+from app.api.routes import DirectRoute
 from app.api.search import tokens
 
-router = APIRouter(tags=["Collections"])
+router = APIRouter(tags=["Collections"], route_class=DirectRoute)
 
 
 @router.get("/collections", summary="Search collections", responses=COLLECTIONS, openapi_extra=COLLECTIONS_PARAMETERS)

@@ -15,6 +15,7 @@ from app.api import paths
 from app.api.dependencies import ContextDep, left, posted_values
 from app.api.openapi_pixels import CUBE, CUBE_BODY, CUBE_FORMS
 from app.api.responses import telling
+from app.api.routes import DirectRoute
 from app.errors import InvalidRequest
 from app.exports import whole
 from app.raster import jobs
@@ -23,7 +24,7 @@ from app.raster.pool import Pool
 from app.raster.shape import FORMS, MEMBERS, CubeShape
 from app.stac.search import SEARCH_PARAMETERS, Search
 
-router = APIRouter(tags=["Cubes"])
+router = APIRouter(tags=["Cubes"], route_class=DirectRoute)
 
 _SEARCH = SEARCH_PARAMETERS - {"fields", "token"}
 _NAMES = {"netcdf": "cube.nc", "zarr": "cube.zarr.zip", "geotiff": "cube.tif"}

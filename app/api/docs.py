@@ -14,9 +14,10 @@ from app.api import negotiation
 from app.api.dependencies import Context, OpenContextDep
 from app.api.links import HTML
 from app.api.negotiation import Forms
+from app.api.routes import DirectRoute
 from app.pages.files import FILES
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=DirectRoute)
 
 _FORMS = Forms({"html": HTML}, {HTML: HTML})
 

@@ -9,8 +9,8 @@ from math import ceil
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
+from app.api.routes import DirectRoute
 from app.catalog import Catalog
 from app.errors import InvalidRequest, Unavailable
 from app.settings import Settings
@@ -39,7 +39,7 @@ def _is_place(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _NOT_YET
 
 
-class WritingRoute(APIRoute):
+class WritingRoute(DirectRoute):
     """A route that changes something, and says where in the log."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -6,9 +6,10 @@ from app.api import html
 from app.api.dependencies import PlainContextDep
 from app.api.openapi import FUNCTIONS
 from app.api.responses import json_answer
+from app.api.routes import DirectRoute
 from app.stac.cql2.functions import listed
 
-router = APIRouter(tags=["Queryables"])
+router = APIRouter(tags=["Queryables"], route_class=DirectRoute)
 
 
 @router.get("/functions", summary="What filters can call", responses=FUNCTIONS)

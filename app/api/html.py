@@ -12,6 +12,7 @@ from app.api import negotiation, paths
 from app.api.dependencies import Context, context_for_all, context_of
 from app.api.links import HTML, collection_url
 from app.api.responses import answer, collection_list, unless_known, varied
+from app.api.routes import DirectRoute
 from app.catalog import Catalog
 from app.errors import InvalidRequest, Unauthorized, UpesiError
 from app.pages import pages
@@ -24,7 +25,7 @@ from app.stac import document as documents
 from app.stac.collection_search import CollectionSearch
 from app.stopwatch import Stopwatch
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=DirectRoute)
 
 _TYPE = f"{HTML}; charset=utf-8"
 # Nothing runs or is loaded but the packaged files, and images that the page is about.

@@ -8,9 +8,10 @@ from app.api.links import GEOJSON, HTML, JSON, alternate, collection_url, link, 
 from app.api.openapi import ITEM, ITEM_COLLECTION
 from app.api.parameters import ITEM_PARAMETERS, ITEMS_PARAMETERS
 from app.api.responses import answer, item_body, unless_known
+from app.api.routes import DirectRoute
 from app.api.search import tokens
 
-router = APIRouter(tags=["Items"])
+router = APIRouter(tags=["Items"], route_class=DirectRoute)
 
 
 @router.get(

@@ -9,9 +9,10 @@ from app.api.dependencies import OpenContextDep
 from app.api.links import FUNCTIONS, GEOJSON, HTML, JSON, OPENAPI, QUERYABLES, SCHEMA, SORTABLES, alternate, link
 from app.api.openapi import CONFORMS, LANDING
 from app.api.responses import answer, json_answer, varied
+from app.api.routes import DirectRoute
 from app.stac.conformance import advertised
 
-router = APIRouter(tags=["Core"])
+router = APIRouter(tags=["Core"], route_class=DirectRoute)
 
 
 @router.get("/", summary="The landing page", responses=LANDING)

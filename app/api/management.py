@@ -9,10 +9,11 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from app.api.links import JSON
 from app.api.openapi import HEALTH, PING
+from app.api.routes import DirectRoute
 from app.database import schema
 from app.errors import SetupError
 
-router = APIRouter(tags=["Management"])
+router = APIRouter(tags=["Management"], route_class=DirectRoute)
 _log = logging.getLogger("upesi")
 _SECONDS_FRESH = 1.0
 _PATIENCE = 5.0

@@ -10,6 +10,7 @@ from app.api.dependencies import Context, ContextDep, known_query, posted_values
 from app.api.links import VRT
 from app.api.openapi_pixels import MOSAIC, MOSAIC_BODY, MOSAIC_PARAMETERS
 from app.api.responses import answer, telling
+from app.api.routes import DirectRoute
 from app.assets.signing import Signers
 from app.errors import InvalidRequest
 from app.exports import vrt, warp, whole
@@ -17,7 +18,7 @@ from app.raster.shape import positive
 from app.stac import parameters
 from app.stac.search import SEARCH_PARAMETERS, Search
 
-router = APIRouter(tags=["Mosaics"])
+router = APIRouter(tags=["Mosaics"], route_class=DirectRoute)
 
 _SEARCH = SEARCH_PARAMETERS - {"fields", "token"}
 _KNOWN = _SEARCH | {"asset", "data_type", "nodata", "crs", "resolution", "resampling"}

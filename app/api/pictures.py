@@ -20,6 +20,7 @@ from app.api.openapi_pixels import (
     TILEJSON_PARAMETERS,
 )
 from app.api.responses import answer, json_answer, telling
+from app.api.routes import DirectRoute
 from app.errors import InvalidRequest, NotFound
 from app.raster import jobs
 from app.raster.grids import Grid, grid
@@ -34,7 +35,7 @@ from app.stac.asset import having
 from app.stac.geometry import to_ewkb
 from app.stac.search import SEARCH_PARAMETERS, Search
 
-router = APIRouter(tags=["Pictures"])
+router = APIRouter(tags=["Pictures"], route_class=DirectRoute)
 
 _SEARCH = SEARCH_PARAMETERS - {"fields", "token"}
 Scenes = tuple[tuple[File, ...], ...]

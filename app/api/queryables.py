@@ -12,10 +12,11 @@ from app.api.dependencies import Context, PlainContextDep
 from app.api.links import SCHEMA, collection_url
 from app.api.openapi import QUERYABLES
 from app.api.responses import answer
+from app.api.routes import DirectRoute
 from app.stac import document as documents
 from app.stac.queryables import Schema, document, queryables, sortables
 
-router = APIRouter(tags=["Queryables"])
+router = APIRouter(tags=["Queryables"], route_class=DirectRoute)
 
 
 @router.get("/queryables", summary="What filters can name", responses=QUERYABLES)

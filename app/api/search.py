@@ -9,11 +9,12 @@ from app.api.links import GEOJSON, HTML, JSON, Link, alternate, link, page_links
 from app.api.negotiation import POSTED
 from app.api.openapi import ITEM_COLLECTION
 from app.api.parameters import SEARCH_BODY, SEARCH_PARAMETERS
+from app.api.routes import DirectRoute
 from app.catalog import CollectionPage, ItemPage
 from app.stac.collection_search import CollectionSearch
 from app.stac.search import Search
 
-router = APIRouter(tags=["Item Search"])
+router = APIRouter(tags=["Item Search"], route_class=DirectRoute)
 
 
 @router.get("/search", summary="Search items", responses=ITEM_COLLECTION, openapi_extra=SEARCH_PARAMETERS)

@@ -4,11 +4,12 @@
 ('id = $1::text', ['a'])
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Neither these nor fragments are frozen: a statement has dozens, and that would cost each as much as all the rest.
+@dataclass(slots=True, eq=False)
 class Parameter:
     """A value and its SQL type. The same object twice in a statement is one `$n`."""
 
@@ -16,29 +17,33 @@ class Parameter:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Fragment:
-    parts: tuple["str | Parameter", ...]
+    """Of texts, parameters and fragments, which are only joined when all of a statement is there."""
+
+    parts: Sequence["str | Parameter | Fragment"]
 
     def render(self) -> tuple[str, list[object]]:
         """The text with `$1, $2, …` and the values for them. The text depends on the shape of the query alone, never
         on a value, so that the prepared statement is found again."""
         numbers: dict[Parameter, int] = {}
-        text = []
+        text: list[str] = []
+        self._render(text, numbers)
+        return "".join(text), [parameter.value for parameter in numbers]
+
+    def _render(self, text: list[str], numbers: dict[Parameter, int]) -> None:
         for part in self.parts:
-            if isinstance(part, Parameter):
+            if isinstance(part, str):
+                text.append(part)
+            elif isinstance(part, Parameter):
                 text.append(f"${numbers.setdefault(part, len(numbers) + 1)}::{part.type}")
             else:
-                text.append(part)
-        return "".join(text), [parameter.value for parameter in numbers]
+                part._render(text, numbers)
 
 
 def sql(*parts: "str | Parameter | Fragment") -> Fragment:
     """One fragment of texts written in the code, parameters and fragments. No text may come from outside."""
-    flat: list[str | Parameter] = []
-    for part in parts:
-        flat.extend(part.parts if isinstance(part, Fragment) else (part,))
-    return Fragment(tuple(flat))
+    return Fragment(parts)
 
 
 def literal(text: str) -> Fragment:
@@ -52,9 +57,9 @@ def literal(text: str) -> Fragment:
 
 
 def join(separator: str, fragments: Iterable[Fragment]) -> Fragment:
-    flat: list[str | Parameter] = []
+    joined: list[str | Parameter | Fragment] = []
     for fragment in fragments:
-        if flat:
-            flat.append(separator)
-        flat.extend(fragment.parts)
-    return Fragment(tuple(flat))
+        if joined:
+            joined.append(separator)
+        joined.append(fragment)
+    return Fragment(joined)

@@ -35,7 +35,6 @@ from app.sql.sorting import Sorted
 from app.sql.spatial import intersect
 from app.stac.access import Visible
 from app.stac.geometry import has_lines, share_of_globe
-from app.stac.interval import Interval
 from app.stac.search import Search
 from app.stac.sorting import fields
 
@@ -44,6 +43,8 @@ from app.stac.sorting import fields
 _WINDOW = "interval '1128000 hours'"
 # The share of the globe from which on an area is wide: one item in fifty, so a page of 10 is found in some 500 tests.
 _WIDE = 0.02
+# The share below which it is small: a box of 8° has that.
+_SMALL = 0.001
 _PAGE = "id, collection, datetime, tie, content, dictionary, collection_id"
 
 
@@ -165,7 +166,7 @@ def _tested(search: Search, rows: int, source: Fragment) -> Fragment:
         source,
         " JOIN collections c ON c.key = i.collection WHERE TRUE",
         every(search),
-        all_of(order.after(search.seek)),
+        all_of(_behind(search, order)),
         " ",
         order.by("i"),
         limit(rows),
@@ -175,79 +176,87 @@ def _tested(search: Search, rows: int, source: Fragment) -> Fragment:
 def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Tests | None) -> Fragment:
     """Collections that lie in the area as a whole are read by the index on their times, which costs a tenth; the others
     are `_partly_inside`. The streams of both are merged outside.
+
+    The first page of a small area does without the difference: hardly a collection lies in it, and its page is soon
+    found either way.
     """
     order = Order.of(search)
     shapes = sql("unnest(", Parameter(area, "geometry[]"), ") AS area (shape)")
-    inside = sql(
-        "EXISTS (SELECT FROM ", shapes, " WHERE c.envelope @ area.shape AND ST_Covers(area.shape, c.envelope))"
-    )
     some = sql("c.last_datetime IS NOT NULL", all_of(in_collections(search)))
     places = sql("collections c CROSS JOIN ", shapes)
     within = sql(" WHERE ", some, " AND c.envelope && area.shape")
     walk = Walk.of(tests, rows, sql("SELECT count(*)::int FROM ", places, within)) if tests else None
-    rest = all_of(overlaps(search.interval), matches(search.filter), order.after(search.seek))
+    if search.seek is None and share_of_globe(area) < _SMALL:
+        streams = [_partly_inside(search, places, within, rows, walk)]
+    else:
+        inside = sql(
+            "EXISTS (SELECT FROM ", shapes, " WHERE c.envelope @ area.shape AND ST_Covers(area.shape, c.envelope))"
+        )
+        streams = [
+            _partly_inside(search, places, sql(within, " AND NOT ", inside), rows, walk),
+            _inside(search, sql(" WHERE ", some, " AND ", inside), rows, walk),
+        ]
     return sql(
-        "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection) p.* FROM (",
-        _partly_inside(
-            search,
-            order,
-            places,
-            sql(within, " AND NOT ", inside),
-            _stream_through_space(search, order, rest, rows, walk),
-        ),
-        " UNION ALL SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
-        _stream(
-            sql("i.collection = c.key AND i.geometry IS NOT NULL AND ", _in_time(search, order, "c.lag", "c.lead")),
-            order,
-            rows,
-            walk,
-        ),
-        ") AS p WHERE ",
-        some,
-        " AND ",
-        inside,
+        # An item can be in two parts of the area.
+        "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection)" if len(area) > 1 else "SELECT",
+        " p.* FROM (",
+        join(" UNION ALL ", streams),
         ") AS p ",
         order.by("p"),
-        # An item in two parts of the area can be where one of the streams was cut.
+        # And in one of them, it can be where the stream was cut.
         sql(", p.cut DESC") if walk else sql(),
         limit(rows),
     )
 
 
-def _partly_inside(search: Search, order: Order, places: Fragment, within: Fragment, stream: Fragment) -> Fragment:
-    """One stream for each collection, each part of the area and each stretch of time: an index scan that returns the
-    items of its box in the order of time and stops at the page.
-
-    Every key of a stream's order is a distance in the index; WITH TIES keeps it exact where two ids share a `tie`.
-    """
+def _inside(search: Search, within: Fragment, rows: int, walk: Walk | None) -> Fragment:
+    """One stream for each collection."""
+    order = Order.of(search)
+    conditions = sql(
+        "i.collection = c.key AND i.geometry IS NOT NULL", all_of(*_in_time(search, order, "c.lag", "c.lead"))
+    )
     return sql(
-        "SELECT p.*, c.id AS collection_id FROM ",
-        places,
-        " CROSS JOIN ",
-        order.stretches(search.seek),
-        " CROSS JOIN LATERAL (SELECT ",
-        _bounds(search.interval),
-        ") AS bounds CROSS JOIN LATERAL ",
-        _windows(order),
-        " CROSS JOIN LATERAL (",
-        stream,
+        "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
+        _stream(conditions, order, rows, walk),
         ") AS p",
         within,
     )
 
 
-def _stream_through_space(search: Search, order: Order, rest: Fragment, rows: int, walk: Walk | None) -> Fragment:
+def _partly_inside(search: Search, places: Fragment, within: Fragment, rows: int, walk: Walk | None) -> Fragment:
+    """One stream for each collection, each part of the area and each stretch of time: an index scan that returns the
+    items of its box in the order of time and stops at the page.
+
+    Every key of a stream's order is a distance in the index; WITH TIES keeps it exact where two ids share a `tie`.
+    """
+    order = Order.of(search)
+    return sql(
+        "SELECT p.*, c.id AS collection_id FROM ",
+        places,
+        sql(" CROSS JOIN ", order.stretches(search.seek)) if search.seek else sql(),
+        " CROSS JOIN LATERAL (SELECT ",
+        _bounds(search),
+        ") AS bounds CROSS JOIN LATERAL ",
+        _windows(order),
+        " CROSS JOIN LATERAL (",
+        _stream_through_space(search, order, rows, walk),
+        ") AS p",
+        within,
+    )
+
+
+def _stream_through_space(search: Search, order: Order, rows: int, walk: Walk | None) -> Fragment:
     distances = "i.datetime <-> far.instant", f"i.tie <-> {TIE_MAX if order.descending else 0}"
     scan = sql(
         " FROM items i",
         " WHERE i.collection = c.key AND i.geometry && area.shape AND ",
         intersect("i.geometry", "area.shape", of_lines=any(map(has_lines, search.area or ()))),
         " AND i.datetime BETWEEN bounds.earliest AND bounds.latest AND ",
-        sql(f"i.datetime <= far.instant AND i.datetime > far.instant - {_WINDOW}")
+        f"i.datetime <= far.instant AND i.datetime > far.instant - {_WINDOW}"
         if order.descending
-        else sql(f"i.datetime >= far.instant AND i.datetime < far.instant + {_WINDOW}"),
-        " AND i.tie BETWEEN stretch.low AND stretch.high",
-        rest,
+        else f"i.datetime >= far.instant AND i.datetime < far.instant + {_WINDOW}",
+        " AND i.tie BETWEEN stretch.low AND stretch.high" if search.seek else "",
+        all_of(overlaps(search.interval), matches(search.filter), _behind(search, order)),
         f" ORDER BY {', '.join(distances)}",
     )
     page = Parameter(rows, "int")
@@ -267,10 +276,11 @@ def _stream_through_space(search: Search, order: Order, rest: Fragment, rows: in
     )
 
 
-def _bounds(interval: Interval | None) -> Fragment:
+def _bounds(search: Search) -> Fragment:
     """Where in the index the items of a collection can be that meet the interval and the stretch."""
-    first = given(sql("c.first_datetime"), sql("stretch.earliest"), earliest(interval, "c.lag"))
-    last = given(sql("c.last_datetime"), sql("stretch.latest"), latest(interval, "c.lead"))
+    later, sooner = (sql("stretch.earliest"), sql("stretch.latest")) if search.seek else (None, None)
+    first = given(sql("c.first_datetime"), later, earliest(search.interval, "c.lag"))
+    last = given(sql("c.last_datetime"), sooner, latest(search.interval, "c.lead"))
     return sql("greatest(", join(", ", first), ") AS earliest, least(", join(", ", last), ") AS latest")
 
 
@@ -281,10 +291,10 @@ def _windows(order: Order) -> Fragment:
 
 def _through_collections(search: Search, rows: int, walk: Walk | None) -> Fragment:
     order = Order.of(search)
-    conditions = _in_time(search, order, "c.lag", "c.lead")
+    conditions = sql("i.collection = c.key", all_of(*_in_time(search, order, "c.lag", "c.lead")))
     return sql(
         "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
-        _stream(sql("i.collection = c.key AND ", conditions), order, rows, walk),
+        _stream(conditions, order, rows, walk),
         ") AS p WHERE ",
         in_collections(search),
         " ",
@@ -298,18 +308,23 @@ def _through_time(search: Search, rows: int, tests: Tests | None) -> Fragment:
     walk = Walk.of(tests, rows, sql("1")) if tests else None
     return sql(
         "SELECT p.*, c.id AS collection_id FROM (",
-        _stream(_in_time(search, order, *LONGEST), order, rows, walk),
+        _stream(sql("TRUE", all_of(*_in_time(search, order, *LONGEST))), order, rows, walk),
         ") AS p JOIN collections c ON c.key = p.collection ",
         order.by("p"),
     )
 
 
-def _in_time(search: Search, order: Order, lag: str, lead: str) -> Fragment:
+def _in_time(search: Search, order: Order, lag: str, lead: str) -> list[Fragment]:
     """What an index on times can begin and end with, and the rest of the search but its place."""
-    start, end = earliest(search.interval, lag), latest(search.interval, lead)
-    first, last = (end, not_before(start)) if order.descending else (start, not_after(end))
-    tests = given(order.after(search.seek, first), last, overlaps(search.interval), matches(search.filter))
-    return join(" AND ", tests)
+    bounds = not_before(start := earliest(search.interval, lag)), not_after(end := latest(search.interval, lead))
+    begin, close = reversed(bounds) if order.descending else bounds
+    if search.seek is not None:
+        begin = order.after(search.seek, end if order.descending else start)
+    return given(begin, close, overlaps(search.interval), matches(search.filter))
+
+
+def _behind(search: Search, order: Order) -> Fragment | None:
+    return None if search.seek is None else order.after(search.seek)
 
 
 def _stream(conditions: Fragment, order: Order, rows: int, walk: Walk | None) -> Fragment:

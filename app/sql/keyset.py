@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.database.fragment import Fragment, Parameter, sql
 from app.stac.collection_search import CollectionSearch
-from app.stac.paging import Position, Seek
+from app.stac.paging import Seek
 from app.stac.search import Search
 from app.stac.sorting import newest_first
 
@@ -17,9 +17,6 @@ _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 TIE_MAX = (1 << 28) - 1
-# In front of all rows, read one way and the other.
-_FRONT = Position(_LATEST, TIE_MAX + 1, "", 0)
-_BACK = Position(_EARLIEST, -1, "", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +46,18 @@ class Order:
     def by(self, row: str) -> Fragment:
         return sql("ORDER BY ", self.columns(row))
 
-    def after(self, seek: Seek | None, first: Fragment | None = None) -> Fragment:
-        """The rows behind a token; without one, the same text with a place in front of all rows.
+    def after(self, seek: Seek, first: Fragment | None = None) -> Fragment:
+        """The rows behind a token.
 
         `first` is the instant that the rows begin with, where it is known. A btree that is given it as a condition of
         its own begins at the row all the same, and reads what lies between.
         """
-        front = _FRONT if self.descending else _BACK
-        at = seek.position if seek else front
+        at = seek.position
         instant, tie = sql(Parameter(at.datetime, "timestamptz")), sql(Parameter(at.tie, "int"))
         if first is not None:
             is_behind = sql(first, f" {self.behind} ", instant)
-            tie = sql("CASE WHEN ", is_behind, " THEN ", Parameter(front.tie, "int"), " ELSE ", tie, " END")
+            front = Parameter(TIE_MAX + 1 if self.descending else -1, "int")
+            tie = sql("CASE WHEN ", is_behind, " THEN ", front, " ELSE ", tie, " END")
             instant = sql("least(" if self.descending else "greatest(", first, ", ", instant, ")")
         return sql(
             f"(i.datetime, i.tie, i.id, i.collection) {self.behind} (",
@@ -74,14 +71,12 @@ class Order:
             ")",
         )
 
-    def stretches(self, seek: Seek | None) -> Fragment:
+    def stretches(self, seek: Seek) -> Fragment:
         """Ranges of `datetime` and `tie` that together hold the rows behind a token, for an index that has no row
         comparison: the rest of the token's own instant, and what lies beyond it.
         """
-        at = seek.position if seek else None
-        if at is None:
-            ranges = [(_EARLIEST, _LATEST, 0, TIE_MAX)]
-        elif self.descending:
+        at = seek.position
+        if self.descending:
             ranges = [(at.datetime, at.datetime, 0, at.tie), (_EARLIEST, _before(at.datetime), 0, TIE_MAX)]
         else:
             ranges = [

@@ -1,22 +1,24 @@
 """The plan of a statement as the service runs it, and what is to be read from it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from app.database.fragment import Fragment, Parameter
+from app.database.fragment import Fragment
 from app.database.pool import Database
 
 Plan = dict[str, Any]
+
+# They come in the order of their numbers.
+_TYPED = re.compile(r"\$\d+::\w+(?:\[\])?")
 
 
 async def explained(database: Database, query: Fragment, options: str, *, generic: bool = True) -> str:
     """As EXPLAIN prints it: the plan for the values, or the generic one that a prepared statement runs with."""
     text, values = query.render()
-    parameters = {part for part in query.parts if isinstance(part, Parameter)}
-    types = [next(p.type for p in parameters if p.value is value) for value in values]
-    as_text = ", ".join(f"quote_nullable(${n}::{type_}::text)" for n, type_ in enumerate(types, start=1))
+    as_text = ", ".join(f"quote_nullable({parameter}::text)" for parameter in dict.fromkeys(_TYPED.findall(text)))
     async with database.pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan")
         literals = await connection.fetchval(f"SELECT array_to_string(ARRAY[{as_text}]::text[], ', ')", *values)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import app.sql
 from app import sql
-from app.database.fragment import Fragment, Parameter
+from app.database.fragment import Fragment
 from app.sql import candidates, free_text, keyset
 from app.stac.collection import CheckedCollection
 from app.stac.collection_search import CollectionSearch
@@ -38,6 +38,7 @@ TWO_TIMES = ["timestamptz"] * 2
 PLACE = ["timestamptz", "int", "text", "int"]
 FROM_THE_END = ["timestamptz"] * 3 + ["timestamptz", "int", "int", "text", "int"]
 INSIDE = ["geometry[]", *PLACE, "int", "geometry[]", "int"]
+INSIDE_OF_FIRST = ["geometry[]", "int", "geometry[]", "int"]
 STRETCHES = ["geometry[]", "timestamptz[]", "timestamptz[]", "int[]", "int[]"]
 
 
@@ -47,39 +48,56 @@ def search_of(body: Document, seek: Seek | None = None) -> Search:
 
 
 @pytest.mark.parametrize(
-    ("body", "shape", "types"),
+    ("body", "shape", "first", "behind"),
     [
-        ({}, TIME, [*PLACE, "int"]),
-        ({"limit": 3}, TIME, [*PLACE, "int"]),
-        ({"datetime": DAY}, TIME, [*FROM_THE_END, "timestamptz", *TWO_TIMES, "int"]),
-        ({"datetime": f"{DAY}/.."}, TIME, [*PLACE, *TWO_TIMES, "int"]),
-        ({"collections": ["a"]}, COLLECTIONS, [*PLACE, "int", "text[]", "int"]),
+        ({}, TIME, ["int"], [*PLACE, "int"]),
+        ({"limit": 3}, TIME, ["int"], [*PLACE, "int"]),
+        (
+            {"datetime": DAY},
+            TIME,
+            ["timestamptz"] * 4 + ["int"],
+            [*FROM_THE_END, "timestamptz", *TWO_TIMES, "int"],
+        ),
+        ({"datetime": f"{DAY}/.."}, TIME, [*TWO_TIMES, "int"], [*PLACE, *TWO_TIMES, "int"]),
+        ({"collections": ["a"]}, COLLECTIONS, ["int", "text[]", "int"], [*PLACE, "int", "text[]", "int"]),
         (
             {"collections": ["a"], "datetime": f"../{DAY}"},
             COLLECTIONS,
+            [*TWO_TIMES, "int", "text[]", "int"],
             [*FROM_THE_END, "timestamptz", "int", "text[]", "int"],
         ),
-        ({"bbox": [0, 0, 1, 1]}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
-        ({"bbox": [170, 0, -170, 1]}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
-        ({"intersects": point(1, 2)}, SPACE, [*STRETCHES, *PLACE, "int", *INSIDE]),
+        ({"bbox": [0, 0, 1, 1]}, SPACE, ["geometry[]", "int", "int"], [*STRETCHES, *PLACE, "int", *INSIDE]),
+        ({"bbox": [170, 0, -170, 1]}, SPACE, ["geometry[]", "int", "int"], [*STRETCHES, *PLACE, "int", *INSIDE]),
+        ({"bbox": [0, 0, 9, 9]}, SPACE, ["geometry[]", "int", *INSIDE_OF_FIRST], [*STRETCHES, *PLACE, "int", *INSIDE]),
+        ({"intersects": point(1, 2)}, SPACE, ["geometry[]", "int", "int"], [*STRETCHES, *PLACE, "int", *INSIDE]),
         (
             {"intersects": point(1, 2), "collections": ["a"]},
             SPACE,
+            ["geometry[]", "int", "text[]", "int"],
             [*STRETCHES, *PLACE, "int", "text[]", "geometry[]", *PLACE, "int", "text[]", "geometry[]", "int"],
         ),
-        ({"ids": ["x"]}, IDS, ["text[]", *PLACE, "int"]),
+        ({"ids": ["x"]}, IDS, ["text[]", "int"], ["text[]", *PLACE, "int"]),
         (
             {"ids": ["x"], "collections": ["a"], "bbox": [0, 0, 1, 1]},
             IDS,
+            ["text[]", "text[]", "geometry", "geometry", "int"],
             ["text[]", "text[]", "geometry", "geometry", *PLACE, "int"],
         ),
     ],
     ids=str,
 )
-def test_shape_of_a_search(body: Document, shape: str, types: list[str]) -> None:
-    text, _ = sql.items.page(search_of(body), 11).render()
-    assert [known for known in SHAPES if known in text] == [shape]
-    assert re.findall(r"\$\d+::(\w+(?:\[\])?)", text) == types
+def test_shape_of_a_search(body: Document, shape: str, first: list[str], behind: list[str]) -> None:
+    for seek, types in ((None, first), (SEEK, behind)):
+        text, _ = sql.items.page(search_of(body, seek), 11).render()
+        assert [known for known in SHAPES if known in text] == [shape]
+        assert re.findall(r"\$\d+::(\w+(?:\[\])?)", text) == types
+
+
+@pytest.mark.parametrize(("west", "distinct"), [(0, False), (170, True)])
+@pytest.mark.parametrize("seek", [None, SEEK])
+def test_items_come_twice_from_two_parts_of_an_area_alone(west: int, distinct: bool, seek: Seek | None) -> None:
+    text, _ = sql.items.page(search_of({"bbox": [west, 0, 1, 1]}, seek), 11).render()
+    assert ("DISTINCT ON" in text) is distinct
 
 
 ALIKE: list[tuple[Document, Document]] = [
@@ -87,8 +105,9 @@ ALIKE: list[tuple[Document, Document]] = [
     ({"datetime": DAY}, {"datetime": "1999-01-01T00:00:00Z/2001-01-01T00:00:00.5Z"}),
     ({"collections": ["a"]}, {"collections": ["b", "c'", 'd"$1']}),
     ({"ids": ["a"]}, {"ids": [str(number) for number in range(500)]}),
-    ({"bbox": [0, 0, 1, 1]}, {"bbox": [170, -10, -170, 10]}),
-    ({"bbox": [0, 0, 0, 0]}, {"intersects": box(0, 0, 5, 5)}),
+    ({"bbox": [170, 0, -170, 1]}, {"bbox": [175, -1, -175, 1]}),
+    ({"bbox": [0, 0, 0, 0]}, {"bbox": [0, 0, 1, 1]}),
+    ({"bbox": [0, 0, 1, 1]}, {"intersects": box(0, 0, 5, 5)}),
     ({"q": ["a"]}, {"q": ["b", "c d", "!"]}),
     ({"q": ["a"], "bbox": [0, 0, 1, 1]}, {"q": ["a", "b"], "bbox": [5, 5, 6, 6]}),
     ({"q": ["a"], "collections": ["a"]}, {"q": ["b"], "collections": ["b", "c"]}),
@@ -105,9 +124,13 @@ def test_other_values_have_the_same_text(one: Document, other: Document, seek: S
 
 
 @pytest.mark.parametrize("body", [body for pair in ALIKE for body in pair], ids=str)
-def test_next_page_has_the_text_of_the_first(body: Document) -> None:
-    first, second, back = (sql.items.page(search_of(body, seek), 11).render()[0] for seek in (None, SEEK, BACK))
-    assert first == second != back
+def test_pages_behind_a_token_have_one_text(body: Document) -> None:
+    later = Seek(Position(datetime(1999, 1, 1, tzinfo=UTC), 7, "other", 3), backward=False)
+    first, second, third, back = (
+        sql.items.page(search_of(body, seek), 11).render()[0] for seek in (None, SEEK, later, BACK)
+    )
+    assert second == third != back
+    assert len(first) < len(second)
 
 
 # Nothing of the code's own text looks like these.
@@ -223,25 +246,23 @@ def test_other_statements_carry_their_values_apart(statement: Fragment, values: 
     assert "§" not in text
 
 
-@pytest.mark.parametrize("seek", [None, SEEK, BACK])
-def test_row_comparison_follows_the_order(seek: Seek | None) -> None:
+@pytest.mark.parametrize("seek", [SEEK, BACK])
+def test_row_comparison_follows_the_order(seek: Seek) -> None:
     order = keyset.Order.of(Search(seek=seek))
     assert order.descending == (seek is not BACK)
     way, sign = ("DESC", "<") if order.descending else ("ASC", ">")
     assert order.by("i").render()[0].count(way) == 4
     text, values = order.after(seek).render()
     assert text.startswith(f"(i.datetime, i.tie, i.id, i.collection) {sign} (")
-    assert (values == [*(SEEK.position.datetime, 5, "item", 2)]) == (seek is not None)
+    assert values == [*(SEEK.position.datetime, 5, "item", 2)]
 
 
 @pytest.mark.parametrize("instant", [datetime.min, datetime(2024, 1, 1), datetime.max])
 @pytest.mark.parametrize("backward", [False, True])
 def test_stretches_at_the_ends_of_time(instant: datetime, backward: bool) -> None:
     place = Seek(Position(instant.replace(tzinfo=UTC), 5, "item", 2), backward)
-    parameters = [
-        part.value for part in keyset.Order.of(Search(seek=place)).stretches(place).parts if isinstance(part, Parameter)
-    ]
-    assert [len(column) for column in parameters if isinstance(column, list)] == [2, 2, 2, 2]
+    _, values = keyset.Order.of(Search(seek=place)).stretches(place).render()
+    assert [len(column) for column in values if isinstance(column, list)] == [2, 2, 2, 2]
 
 
 @pytest.mark.parametrize(
