@@ -91,7 +91,7 @@ class Peers:
             **{f"STAC_FASTAPI_{name}": "benchmark" for name in ("TITLE", "DESCRIPTION", "LANDING_ID", "VERSION")},
         }
         with process(command, port, environment) as (base, pid):
-            yield Service(PGSTAC, base, pid)
+            yield Service(PGSTAC, base, pid, self.url)
 
     @contextmanager
     def rustac(self) -> Iterator[Service]:
@@ -100,7 +100,7 @@ class Peers:
         database = f"postgresql://{urlsplit(self.url).username}@{quote(_socket(self.url), safe='')}/{_DATABASE}"
         command: list[str | Path] = [self.programs / "rustac", "serve", "--addr", address, "--pgstac", database]
         with process(command, port, {}) as (base, pid):
-            yield Service(RUSTAC, base, pid, frozenset({"sort", "gzip", "write", "paging"}))
+            yield Service(RUSTAC, base, pid, self.url, frozenset({"sort", "gzip", "write", "paging"}))
 
 
 def _socket(url: str) -> str:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,16 +24,19 @@ from app.database import embedded, schema
 WORKERS = 2
 UPESI, SKETCH = "Upesi", "sketch"
 Answer = TypeVar("Answer")
-_PATIENCE = 60  # seconds for a service to answer
+_PATIENCE = 60  # seconds for a service to answer, and to have nothing more to do
+_GLANCE, _IDLE = 0.2, 0.1  # seconds, and the share of a processor that is as good as nothing
 
 
 @dataclass(frozen=True)
 class Service:
-    """`lacks` names the kinds of request that it cannot answer; it is left out of those rows."""
+    """`database` is the URL of its own; `lacks` names the kinds of request that it cannot answer, and it is left out of
+    those rows."""
 
     name: str
     base: str
     pid: int
+    database: str
     lacks: frozenset[str] = frozenset()
 
     def megabytes(self) -> float:
@@ -102,14 +105,26 @@ def upesi(url: str, name: str = UPESI, **settings: str) -> Iterator[Service]:
     port = free_port()
     command = uvicorn("app.main:create_app", port, "--factory")
     with process(command, port, {"UPESI_DATABASE_URL": url, **settings}) as (base, pid):
-        yield Service(name, base, pid)
+        yield Service(name, base, pid, url)
 
 
 @contextmanager
 def sketch(url: str) -> Iterator[Service]:
     port = free_port()
     with process(uvicorn("benchmarks.sketch:app", port), port, {"UPESI_DATABASE_URL": url}) as (base, pid):
-        yield Service(SKETCH, base, pid, frozenset({"landing"}))
+        yield Service(SKETCH, base, pid, url, frozenset({"landing"}))
+
+
+def settle(service: Service) -> None:
+    """Wait until a service has nothing to do: what it still works at, for clients that have left, would take the time
+    of the one that is measured next."""
+    processes = psutil.Process(service.pid), server(service.database)
+    spent, end = sum(map(cpu_seconds, processes)), time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        time.sleep(_GLANCE)
+        before, spent = spent, sum(map(cpu_seconds, processes))
+        if spent - before < _IDLE * _GLANCE:
+            return
 
 
 @dataclass(frozen=True)
@@ -134,9 +149,13 @@ def cost(command: Sequence[str | Path], environment: dict[str, str] | None = Non
 
 def cpu_seconds(process: psutil.Process) -> float:
     """Of a process, its children, and those of them that have ended."""
-    times = [one.cpu_times() for one in [process, *process.children(recursive=True)]]
+    spent = 0.0
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            spent += times.user + times.system
     ended = process.cpu_times()
-    return sum(one.user + one.system for one in times) + ended.children_user + ended.children_system
+    return spent + float(ended.children_user + ended.children_system)
 
 
 def server(url: str) -> psutil.Process:

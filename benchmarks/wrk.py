@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.requests import Post, Scenario
-from benchmarks.services import Service
+from benchmarks.services import Service, settle
 
 _TIMEOUT = 60  # seconds a request may take before it counts as failed
 
@@ -82,9 +82,10 @@ def writing(post: Post, prefix: str) -> Iterator[Path]:
 
 
 def run(service: Service, path: Path, clients: int, seconds: int) -> Measured:
-    """For the seconds, or as much longer as the first answer needs."""
+    """For the seconds, or as much longer as the first answer needs; and until nothing is left of it."""
     while True:
         found = _run(service, path, clients, seconds)
+        settle(service)
         if found.rate or found.failed or seconds > _TIMEOUT:
             return found
         seconds *= 4

@@ -1,5 +1,6 @@
 """Answers: bytes that are ready, with their media type, their timing, and their ETag where they have one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from app.stac.fields import Fields
 from app.stopwatch import Stopwatch
 
 LEFT_OUT = "Upesi-Items-Left-Out"
+# Of one text.
+_Parts = Sequence[bytes | memoryview]
 
 
 def varied(response: Response) -> Response:
@@ -61,35 +64,50 @@ def entity_tag(content: bytes) -> str:
 
 def item_body(base: str, item: StoredItem, files: bool, more: bytes = b"") -> bytes:
     """`files` says whether there are any at /static, `more` are links too, each behind a comma."""
-    content = static.told(item.content, base) if files else item.content
-    return documents.splice(content, item_links(base, item.collection, item.id) + more)
+    return b"".join(_item(base, item, files, more))
 
 
 def collection_body(base: str, collection: StoredCollection) -> bytes:
-    return documents.splice(
+    return b"".join(_collection(base, collection))
+
+
+def item_line(base: str, item: StoredItem, fields: Fields | None, files: bool) -> bytes:
+    return b"".join((*_selected(_item(base, item, files), fields), b"\n"))
+
+
+def item_collection(base: str, page: ItemPage, links: list[Link], fields: Fields | None, files: bool) -> bytes:
+    features = [_selected(_item(base, item, files), fields) for item in page.items]
+    return _page(b'{"type":"FeatureCollection","features":[', features, links, page.matched)
+
+
+def collection_list(base: str, page: CollectionPage, links: list[Link], fields: Fields | None) -> bytes:
+    members = [_selected(_collection(base, collection), fields) for collection in page.collections]
+    return _page(b'{"collections":[', members, links, page.matched)
+
+
+def _item(base: str, item: StoredItem, files: bool, more: bytes = b"") -> _Parts:
+    content = static.told(item.content, base) if files else item.content
+    return documents.spliced(content, item_links(base, item.collection, item.id) + more)
+
+
+def _collection(base: str, collection: StoredCollection) -> _Parts:
+    return documents.spliced(
         collection.content, collection_links(base, collection.id), b',"extent":' + collection.extent
     )
 
 
-def item_line(base: str, item: StoredItem, fields: Fields | None, files: bool) -> bytes:
-    return _selected(item_body(base, item, files), fields) + b"\n"
+def _selected(member: _Parts, fields: Fields | None) -> _Parts:
+    return member if fields is None else (documents.dump(fields.of(documents.parse(b"".join(member)))),)
 
 
-def item_collection(base: str, page: ItemPage, links: list[Link], fields: Fields | None, files: bool) -> bytes:
-    features = [_selected(item_body(base, item, files), fields) for item in page.items]
-    return b'{"type":"FeatureCollection","features":' + _listed(features, links, page.matched)
-
-
-def collection_list(base: str, page: CollectionPage, links: list[Link], fields: Fields | None) -> bytes:
-    members = [_selected(collection_body(base, collection), fields) for collection in page.collections]
-    return b'{"collections":' + _listed(members, links, page.matched)
-
-
-def _selected(member: bytes, fields: Fields | None) -> bytes:
-    return member if fields is None else documents.dump(fields.of(documents.parse(member)))
-
-
-def _listed(members: list[bytes], links: list[Link], matched: int | None) -> bytes:
-    """What closes every page."""
+def _page(head: bytes, members: list[_Parts], links: list[Link], matched: int | None) -> bytes:
+    """Joined once, whatever is on it."""
+    parts: list[bytes | memoryview] = [head]
+    for member in members:
+        parts += member
+        parts.append(b",")
+    if members:
+        parts.pop()
     known = b"" if matched is None else b'"numberMatched":%d,' % matched
-    return b'[%b],"links":%b,%b"numberReturned":%d}' % (b",".join(members), orjson.dumps(links), known, len(members))
+    parts.append(b'],"links":%b,%b"numberReturned":%d}' % (orjson.dumps(links), known, len(members)))
+    return b"".join(parts)
