@@ -104,18 +104,17 @@ def searches(written: Written) -> list[Scenario]:
     catalogue, chosen = written.catalogue, _chosen(written)
     several = [catalogue.large, catalogue.second, catalogue.small]
     countries = [_in_country(outline, cloud) for outline in _COUNTRIES.values() for cloud in (5, 10, 20, 40)]
-    west, south = _NOWHERE
-    empty = [_search(bbox=[west, south + n / 100, west + 1, south + 1 + n / 100]) for n in range(VARIANTS)]
+    few, empty = small(written)
     ids = [[item["id"] for item in chosen[n : n + 10]] for n in range(0, VARIANTS, 10)]
     return [
         default(),
         *near(chosen),
         Scenario("country + cloud cover, limit 50", countries, "filter"),
         Scenario("world box, newest", [_search(bbox=[-180, -90, 180, 90], limit=10)]),
-        Scenario("small collection in a large catalogue", [_search(collections=[catalogue.small], limit=10)]),
+        few,
         Scenario("several collections, limit 50", [_search(collections=several, limit=50)]),
         Scenario("10 ids", [_search(ids=several) for several in ids]),
-        Scenario("empty box", empty),
+        empty,
         Scenario(
             "1° box + month, limit 100, gzip",
             [_near(item, 100) for item in chosen],
@@ -123,6 +122,14 @@ def searches(written: Written) -> list[Scenario]:
             headers={"Accept-Encoding": "gzip"},
         ),
     ]
+
+
+def small(written: Written) -> tuple[Scenario, Scenario]:
+    """What costs any service as little as a search can."""
+    west, south = _NOWHERE
+    empty = [_search(bbox=[west, south + n / 100, west + 1, south + 1 + n / 100]) for n in range(VARIANTS)]
+    few = [_search(collections=[written.catalogue.small], limit=10)]
+    return Scenario("small collection in a large catalogue", few), Scenario("empty box", empty)
 
 
 def pages(written: Written) -> tuple[Scenario, Scenario]:

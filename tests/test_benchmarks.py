@@ -10,7 +10,7 @@ import pytest
 
 from app.demo import sentinel2
 from benchmarks import __main__ as command
-from benchmarks import agreement, catalogue, cpu, parts, report
+from benchmarks import agreement, catalogue, cpu, parts, profiled, report
 from benchmarks.requests import Scenario
 from tests.conftest import SHARED_DATA
 
@@ -159,6 +159,26 @@ def test_a_small_run_writes_tables_json_and_plots(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_samples_count_for_the_innermost_place_that_is_known() -> None:
+    stacks = [
+        "run (uvicorn/main.py:61);Runner.run (asyncio/runners.py:86) 2",
+        "Runner.run (asyncio/runners.py:86);get_search (app/api/search.py:20);page (app/sql/items.py:3);f (re.py:1) 3",
+        "get_search (app/api/search.py:20);Database.decoded (app/database/pool.py:9);decode (zstd.py:2) 1",
+        "post_search (app/api/search.py:20);Search.from_body (app/stac/search.py:9) 1",
+        "post_search (app/api/search.py:20);splice (app/stac/document.py:9) 2",
+        "main (elsewhere.py:1) 1",
+    ]
+    assert profiled.shares(stacks) == {
+        "make the statement": 0.3,
+        "event loop": 0.2,
+        "write the answer": 0.2,
+        "decompress items": 0.1,
+        "read the question": 0.1,
+        "other": 0.1,
+    }
+    assert profiled.shares([]) == {}
+
+
 def test_the_cpu_time_of_requests(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["cpu", "--items", "400", "--seconds", "1", "--rounds", "1"])
     cpu.main()
