@@ -13,6 +13,7 @@ import asyncpg
 from asyncpg import Record
 
 from app.database.fragment import Fragment, sql
+from app.database.lending import Pool
 
 # The plans of our statements do not depend on their values (tests/sql/test_plans.py), and making a plan costs more than
 # running it: without this PostgreSQL plans each search anew.
@@ -138,7 +139,7 @@ class Server:
 
     def __init__(self, url: str, size: int, query_timeout: float | None, manner: Manner = ORDINARY) -> None:
         self.url = url
-        self.pool: asyncpg.Pool
+        self.pool: Pool
         self._size = size
         self._query_timeout = query_timeout
         self._prepares = manner.prepares
@@ -148,7 +149,7 @@ class Server:
 
     async def open(self, connections: int) -> None:
         """`connections` are made now, the others when they are needed."""
-        self.pool = asyncpg.create_pool(
+        pool = asyncpg.create_pool(
             self.url,
             min_size=connections,
             max_size=self._size,
@@ -159,7 +160,8 @@ class Server:
             connection_class=_Connection,
             init=self._prepare_connection,
         )
-        await self.pool
+        await pool
+        self.pool = Pool(pool)
 
     async def close(self) -> None:
         """Let running queries end, but not for ever."""
@@ -186,7 +188,7 @@ class Server:
         """Raises Behind where the server has not come as far as `since`."""
         text, values = query.render()
         if self._prepares and not since:
-            return await self.pool.fetch(text, *values)
+            return await self.pool.fetch(text, values)
         async with self.pool.acquire() as connection, self.whole(connection):
             if since and await connection.fetchval(POSITION.render()[0]) < since:
                 raise Behind
@@ -194,17 +196,12 @@ class Server:
 
     async def fetch_one(self, query: Fragment) -> Record | None:
         text, values = query.render()
-        if self._prepares:
-            return await self.pool.fetchrow(text, *values)
-        async with self.pool.acquire() as connection, in_transaction(connection):
+        async with self.pool.acquire() as connection, self.whole(connection):
             return await connection.fetchrow(text, *values)
 
     async def execute(self, query: Fragment) -> None:
         text, values = query.render()
-        if self._prepares or not values:
-            await self.pool.execute(text, *values)
-            return
-        async with self.pool.acquire() as connection, in_transaction(connection):
+        async with self.pool.acquire() as connection, self.whole(connection) if values else nullcontext():
             await connection.execute(text, *values)
 
     async def _dial(self, dsn: str | None = None, **options: Any) -> asyncpg.Connection:

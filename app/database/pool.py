@@ -11,6 +11,7 @@ from asyncpg import Record
 from app.database.connections import LOST, ORDINARY, POSITION, Manner, Server, in_transaction
 from app.database.content import Decoder
 from app.database.fragment import Fragment, Parameter, sql
+from app.database.lending import Pool
 from app.database.replicas import Replicas
 from app.errors import Dangling, TimedOut, Unavailable
 
@@ -107,14 +108,13 @@ class Database:
             yield cls(primary, {None: Decoder()}, replicas)
 
     @property
-    def pool(self) -> asyncpg.Pool:
+    def pool(self) -> Pool:
         return self.primary.pool
 
     def use(self) -> dict[str, int]:
         """Of the primary: how many connections are at work, how many are idle, and how many statements wait for one."""
-        size, free = self.pool.get_size(), self.pool.get_idle_size()
-        waiting = max(0, self._demand.number - self.pool.get_max_size())
-        return {"pool_used": size - free, "pool_free": free, "pool_waiting": waiting}
+        waiting = max(0, self._demand.number - self.pool.at_most)
+        return {"pool_used": self.pool.used, "pool_free": self.pool.free, "pool_waiting": waiting}
 
     def since(self, position: int) -> "Database":
         """The same, with answers that know of all that had happened at `position`."""
@@ -168,7 +168,7 @@ class Database:
                 async with self.pool.acquire() as connection, in_transaction(connection):
                     yield Transaction(connection)
             except asyncpg.ReadOnlySQLTransactionError:
-                await self.pool.expire_connections()
+                await self.pool.expire()
                 raise
 
     async def _answered(self, asked: Awaitable[Answer]) -> Answer:
@@ -177,7 +177,7 @@ class Database:
                 return await asked
             except asyncpg.ReadOnlySQLTransactionError:
                 # Another server has become the primary: connections that are made now find it.
-                await self.pool.expire_connections()
+                await self.pool.expire()
                 raise
 
     async def load_dictionaries(self, keys: set[int | None], transaction: "Transaction | None" = None) -> None:
