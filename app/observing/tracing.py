@@ -14,7 +14,7 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -75,8 +75,12 @@ class Tracing:
         context.detach(token)
 
     def statement(self, text: str, seconds: float, error: BaseException | None) -> None:
-        """One that has just ended, in the context of who asked it. Its text has no values in it."""
-        ended = time_ns()
+        """One that has just ended, in the context of who asked it. Its text has no values in it.
+
+        The driver says so when the event loop comes to it. By then a request may have ended that ended behind it.
+        """
+        request = trace.get_current_span()
+        ended = (request.end_time if isinstance(request, ReadableSpan) else None) or time_ns()
         span = self._tracer.start_span(
             text.partition(" ")[0],
             kind=SpanKind.CLIENT,
