@@ -6,37 +6,51 @@ from collections.abc import Set
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import orjson
 from pydantic import ValidationError
 
 from app.errors import Fault, InvalidDocument
 
 _PICTURE = re.compile(r"/collections/[^/]+/items/[^/]+/(preview\.png|tilejson\.json)\?assets=")
-# orjson writes a float of 1e16 and more with an exponent, and reads whole numbers beyond 64 bits as such floats.
-_WIDE_NUMBER = re.compile(rb"\d[eE]\+?\d")
-# These have 19 digits at least, which are quickest found where every digit is the same one, and so are brackets.
-_ALIKE = bytes.maketrans(b"123456789{", b"000000000[")
-_LONG_NUMBER = b"0" * 19
-# orjson reads deeper documents than it writes, and this many brackets are not too deep however they are nested.
-_BRACKETS = 200
+# No double has more digits. Of so many in a row every 30th byte is one, ten times at least.
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER, _STEP = b"0" * 10, 30
+# orjson writes no deeper documents than 254, and this many brackets are not too deep however they are nested.
+_BRACKETS = 250
 
 
 def parse(text: bytes) -> Any:
-    """Raises InvalidDocument where the text is not JSON."""
+    """With whole numbers of any size kept, unlike orjson. Raises InvalidDocument where the text is not JSON."""
     try:
-        return exact(text, orjson.loads(text))
-    except ValueError as error:
-        raise InvalidDocument(f"is not JSON: {error}") from None
+        document = msgspec.json.decode(text)
+        if _LONG_NUMBER in text[::_STEP].translate(_DIGITS):
+            orjson.loads(text)  # Which refuses what is beyond doubles.
+    except RecursionError:
+        raise InvalidDocument("is nested too deep") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InvalidDocument(f"is not JSON: {_explained(text, error)}") from None
+    if text.count(b"[") + text.count(b"{") > _BRACKETS:
+        _check_depth(text, document)
+    return document
 
 
-def exact(text: bytes, document: Any) -> Any:
-    """The document again, with whole numbers of any size kept where the fast parser rounds them."""
-    alike = text.translate(_ALIKE)
-    if _LONG_NUMBER not in alike and alike.count(b"[") <= _BRACKETS:
-        return document
+def _explained(text: bytes, error: Exception) -> Exception:
+    """orjson names the line and the column."""
     try:
-        return json.loads(text) if _WIDE_NUMBER.search(orjson.dumps(document)) else document
-    except (TypeError, RecursionError):
+        orjson.loads(text)
+    except ValueError as explained:
+        return explained
+    return error
+
+
+def _check_depth(text: bytes, document: Any) -> None:
+    try:
+        try:
+            orjson.dumps(document)
+        except TypeError:  # a whole number beyond 64 bits, perhaps, which orjson reads as a double
+            orjson.dumps(orjson.loads(text))
+    except (TypeError, ValueError):
         raise InvalidDocument("is nested too deep") from None
 
 

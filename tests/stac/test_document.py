@@ -26,6 +26,7 @@ def test_what_is_dumped_is_parsed_back(value: Any) -> None:
     [
         (b"18446744073709551616", 2**64),
         (b"[-99999999999999999999999999]", [-99999999999999999999999999]),
+        (b"1" + b"0" * 308, 10**308),
         (b'{"a":1e22,"b":10000000000000000000000}', {"a": 1e22, "b": 10**22}),
         (b"1E5", 100000.0),
         (b"0.1", 0.1),
@@ -52,8 +53,9 @@ def test_numbers_and_texts_are_kept(text: bytes, value: object) -> None:
         b"NaN",
         b"Infinity",
         b"1e400",
-        b"9" * 400,
-        b"9" * 5000,
+        b"9" * 309,
+        b'{"a":[1,' + b"9" * 400 + b"]}",
+        b"[-" + b"9" * 5000 + b"]",
         b'"\xff"',
         b'"\\ud800"',
         b"1 2",
@@ -73,6 +75,20 @@ def test_depth_is_parsed_or_refused(depth: int) -> None:
     except InvalidDocument:
         return
     assert documents.dump(parsed) == b"[" * depth + b"1" + b"]" * depth
+
+
+@pytest.mark.parametrize("number", [b"1", b"9" * 30])
+@pytest.mark.parametrize("depth", [255, 999, 1020, 100_000])
+def test_what_is_too_deep_is_refused(depth: int, number: bytes) -> None:
+    """Wherever else in the document there is a number that the parser of the depth rounds."""
+    with pytest.raises(InvalidDocument, match="is nested too deep"):
+        documents.parse(b'{"a":' + number + b',"b":' + b"[" * depth + b"]" * depth + b"}")
+
+
+@pytest.mark.parametrize("text", ["[1}", '{"a":1,}', '{\n"a": "\t"}', "\ufeff{}"])
+def test_fault_is_told_with_its_place(text: str) -> None:
+    with pytest.raises(InvalidDocument, match=r"line \d+ column \d+"):
+        documents.parse(text.encode())
 
 
 @given(st.dictionaries(st.text().filter(lambda name: name != "links"), values, max_size=4), st.booleans())
