@@ -4,6 +4,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from time import monotonic
 from typing import NamedTuple
 
 from asyncpg import Record
@@ -14,10 +15,15 @@ from app.database.content import Encoder
 from app.database.pool import Database, Transaction
 from app.errors import Dangling, Unavailable
 from app.sql.loading import Mode, Row
+from app.sql.queryables import Statistics
+from app.stac import statistics
 from app.stac.item import CheckedItem
+from app.stac.statistics import Statistic
 
 # An encoder takes a megabyte or two. Who writes into more collections than this at once reads dictionaries again.
 _KEPT = 64
+# Of properties of a collection, and for how many seconds.
+_NAMES, _REMEMBERED = 300, 60
 
 
 class PackedItem(NamedTuple):
@@ -55,12 +61,38 @@ def _encoder(dictionary: bytes | None) -> Encoder:
     return Encoder(dictionary)
 
 
+class _Known:
+    """Statistics of what was stored lately, for good, in collections by their keys: what these hold for widens nothing.
+
+    For a minute: a replica that becomes the primary may not know of the last changes, and is told of them again.
+    """
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[int, dict[str, Statistic]] = OrderedDict()
+        self._since = monotonic()
+
+    def hold(self, collection: int, properties: bytes) -> bool:
+        if monotonic() - self._since > _REMEMBERED:
+            self._found.clear()
+            self._since = monotonic()
+        return statistics.hold(self._found.get(collection, {}), properties)
+
+    def add(self, found: Statistics) -> None:
+        for collection, each in found.items():
+            joined = statistics.joined(self._found.pop(collection, {}), each)
+            if len(joined) <= _NAMES:
+                self._found[collection] = joined
+        while len(self._found) > _KEPT:
+            self._found.popitem(last=False)
+
+
 class Writer:
     """Knows the newest dictionaries of the collections written last, as far as it has been told."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._packers: OrderedDict[str, Packer] = OrderedDict()
+        self._known = _Known()
 
     def newest(self, amount: int) -> dict[str, Packer]:
         """Of the collections that were written last, those that have a dictionary."""
@@ -70,21 +102,28 @@ class Writer:
     async def insert(self, item: CheckedItem) -> bool | None:
         """One item in one statement: whether it is new; None where its collection does not exist."""
         packer = self._packers.get(item.collection)
-        known = packer is not None
+        remembered = packer is not None
         if packer is None:
             packer = (await self._read([item.collection], None)).get(item.collection)
         if packer is None:
             return None
+        known = self._known.hold(packer.collection, item.properties)
+        found = {} if known else {packer.collection: statistics.of_properties([item.properties])}
         try:
-            stored = await self._database.fetch(sql.loading.store([packer.pack(item).row], "insert"))
+            stored = await self._database.fetch(sql.loading.insert(packer.pack(item).row, found))
         except Dangling:
             # It was deleted, and may have been made again since, with another key.
             self._packers.pop(item.collection, None)
-            return await self.insert(item) if known else None
-        if not stored and known and packer.dictionary is not None:
-            # It is there already; or its dictionary was dropped, by `upesi compact`, since it was remembered.
+            return await self.insert(item) if remembered else None
+        if not stored and packer.dictionary is not None:
+            # It is there already; or the dictionary is gone, with its collection, or dropped by `upesi compact`.
             newest = (await self._read([item.collection], None)).get(item.collection)
+            if newest is None:
+                self._packers.pop(item.collection, None)
+                return None
             return await self.insert(item) if newest != packer else False
+        if stored:
+            self._known.add(found)
         self._forget_outdated({item.collection: packer}, stored)
         return bool(stored)
 

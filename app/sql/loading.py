@@ -109,13 +109,41 @@ def store(rows: Sequence[Row], mode: Mode) -> Fragment:
         ") WHERE dictionary IS NULL OR dictionary IN (SELECT key FROM held)",
         " ORDER BY id, collection ON CONFLICT (id, collection) ",
         _UPDATE if mode == "upsert" else "DO NOTHING",
-        " RETURNING id, collection, geometry, datetime, start_datetime, end_datetime, (xmax = 0) AS new), ",
+        _STORED,
+        _GROWN,
         _WIDENED,
         ", described AS (",
         queryables.widen(_statistics(rows), behind="widened"),
         ") SELECT s.collection, s.id, s.new, d.newest FROM stored s JOIN (SELECT g.collection,"
         " (SELECT max(key) FROM dictionaries WHERE collection = g.collection) AS newest FROM grown g) AS d"
         " USING (collection)",
+    )
+
+
+def insert(row: Row, statistics: Statistics) -> Fragment:
+    """What `store` does for one item when inserting, at two thirds of its cost: of one there is no least or greatest to
+    look for. The statistics are those of its properties, or none where they widen nothing.
+    """
+    *members, dictionary = (Parameter(value, type_) for value, type_ in zip(row, COLUMNS.values(), strict=True))
+    described = (", described AS (", queryables.widen(statistics, behind="widened"), ")") if statistics else ()
+    return sql(
+        "WITH held AS (SELECT key FROM dictionaries WHERE key = ",
+        dictionary,
+        " FOR KEY SHARE), stored AS (INSERT INTO items (",
+        _COLUMNS,
+        ") SELECT ",
+        join(", ", map(sql, members)),
+        ", ",
+        dictionary,
+        " WHERE ",
+        dictionary,
+        " IS NULL OR EXISTS (SELECT FROM held) ON CONFLICT (id, collection) DO NOTHING",
+        _STORED,
+        _GROWN_BY_ONE,
+        _WIDENED,
+        *described,
+        " SELECT s.collection, s.id, s.new,"
+        " (SELECT max(key) FROM dictionaries d WHERE d.collection = s.collection) AS newest FROM stored s",
     )
 
 
@@ -133,15 +161,25 @@ _UPDATE = """DO UPDATE SET
     EXCLUDED.content, EXCLUDED.dictionary, now())
     WHERE (items.content, items.dictionary) IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.dictionary)"""
 
+_STORED = " RETURNING id, collection, geometry, datetime, start_datetime, end_datetime, (xmax = 0) AS new), "
 # Intervals in seconds, not in days: a day has no fixed length where clocks are put forward.
-_WIDENED = """grown AS (
+_GROWN = """grown AS (
         SELECT collection, ST_SetSRID(ST_Extent(geometry)::geometry, 4326) AS envelope,
             min(datetime) AS first_datetime, max(datetime) AS last_datetime,
             min(start_datetime) AS first_start, max(end_datetime) AS last_end,
             greatest(max(extract(epoch FROM datetime - start_datetime)), 0) * interval '1 second' AS lead,
             greatest(max(extract(epoch FROM end_datetime - datetime)), 0) * interval '1 second' AS lag
         FROM stored GROUP BY collection
-    ), locked AS (
+    )"""
+_GROWN_BY_ONE = """grown AS (
+        SELECT collection, geometry AS envelope,
+            datetime AS first_datetime, datetime AS last_datetime,
+            start_datetime AS first_start, end_datetime AS last_end,
+            greatest(extract(epoch FROM datetime - start_datetime), 0) * interval '1 second' AS lead,
+            greatest(extract(epoch FROM end_datetime - datetime), 0) * interval '1 second' AS lag
+        FROM stored
+    )"""
+_WIDENED = """, locked AS (
         SELECT g.* FROM collections c JOIN grown g ON g.collection = c.key
         WHERE NOT coalesce(ST_Covers(c.envelope, g.envelope), g.envelope IS NULL)
             OR c.last_datetime IS NULL

@@ -5,7 +5,7 @@ Statistics only widen: they hold for each item that was ever stored, and so for 
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -60,6 +60,47 @@ class Statistic:
             maximum=max(numbers, default=None),
             texts=frozenset(texts) if few else None,
         )
+
+    def holds(self, value: Any) -> bool:
+        """Whether it is true of such a value too: told at once of numbers and texts, as most are."""
+        kind = type(value)
+        if kind is list:
+            return self.joined(self.of([value])) == self
+        if kind is str:
+            if _is_time(value):
+                return self.types & Type.TIME > 0
+            return self.types & Type.TEXT > 0 and (self.texts is None or value in self.texts)
+        if not self.types & _TYPES[kind]:
+            return False
+        if kind not in _NUMBERS:
+            return True
+        low, high = self.minimum, self.maximum
+        return low is not None and high is not None and low <= value <= high and _is_exact(value)
+
+    def joined(self, other: Self) -> Self:
+        """What is true of the values of both."""
+        minima, maxima = (self.minimum, other.minimum), (self.maximum, other.maximum)
+        texts = None if self.texts is None or other.texts is None else self.texts | other.texts
+        return type(self)(
+            types=self.types | other.types,
+            members=self.members | other.members,
+            minimum=min((each for each in minima if each is not None), default=None),
+            maximum=max((each for each in maxima if each is not None), default=None),
+            texts=None if texts is None or len(texts) > TEXTS_AT_MOST else texts,
+        )
+
+
+def hold(known: Mapping[str, Statistic], stored: bytes) -> bool:
+    """Whether statistics by name are true of an item with these properties, as JSON."""
+    try:
+        properties: dict[str, Any] = orjson.loads(stored)
+    except ValueError:  # A number beyond what doubles hold.
+        return False
+    return all(name in known and known[name].holds(value) for name, value in properties.items())
+
+
+def joined(known: Mapping[str, Statistic], found: Mapping[str, Statistic]) -> dict[str, Statistic]:
+    return {**known, **{name: known[name].joined(each) if name in known else each for name, each in found.items()}}
 
 
 def _of_texts(values: Iterable[Any]) -> tuple[int, set[str]]:

@@ -217,6 +217,8 @@ ROW = (MARK, 7, b"g", *[NEW_YEAR] * 3, b"{}", b"content", None)
         (sql.loading.store_collection(CHECKED, "upsert"), STORED),
         (sql.loading.store([ROW, ROW], "insert"), [[], *([value] * 2 for value in ROW), b"[]", 30]),
         (sql.loading.store([(*ROW[:-1], 9)], "upsert"), [[9], *([value] for value in ROW[:-1]), [9], b"[]", 30]),
+        (sql.loading.insert(ROW, {}), [ROW[-1], *ROW[:-1]]),
+        (sql.loading.insert(ROW, {7: {}}), [ROW[-1], *ROW[:-1], b"[]", 30]),
         (sql.loading.hold_dictionaries([9]), [[9]]),
         (sql.loading.otherwise_compressed([ROW]), [[MARK], [7], [None]]),
         (sql.loads.find([b"digest"], [MARK]), [[b"digest"], [MARK]]),
