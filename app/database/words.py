@@ -30,5 +30,6 @@ def vector(id_: str, document: str) -> str:
         f"CASE WHEN octet_length({document}::text) < {_LARGEST}"
         f" THEN jsonb_path_query_array({document}, '{_TEXTS}')::text ELSE '[]' END"
     )
-    listed = f"('[' || jsonb_object(ARRAY['', {id_}])::text || ', ' || {texts} || ']')"
+    # Behind each underscore the parser looks for the name of a host, which takes a quarter of the time of all of this.
+    listed = f"replace(('[' || jsonb_object(ARRAY['', {id_}])::text || ', ' || {texts} || ']'), '_', ' ')"
     return f"jsonb_to_tsvector('simple', ({folded(listed)})::jsonb, '[\"string\"]')"
