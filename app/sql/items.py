@@ -320,7 +320,7 @@ def _in_time(search: Search, order: Order, lag: str, lead: str) -> list[Fragment
     begin, close = reversed(bounds) if order.descending else bounds
     if search.seek is not None:
         begin = order.after(search.seek, end if order.descending else start)
-    return given(begin, close, overlaps(search.interval), matches(search.filter))
+    return given(begin or order.begin(), close, overlaps(search.interval), matches(search.filter))
 
 
 def _behind(search: Search, order: Order) -> Fragment | None:

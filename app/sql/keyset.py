@@ -46,6 +46,13 @@ class Order:
     def by(self, row: str) -> Fragment:
         return sql("ORDER BY ", self.columns(row))
 
+    def begin(self) -> Fragment:
+        """In front of all rows. For a limit that the planner does not know it may sort the table rather than read an
+        index, where nothing is asked of the index.
+        """
+        end = Parameter(_LATEST if self.descending else _EARLIEST, "timestamptz")
+        return sql(f"i.datetime {self.behind}= ", end)
+
     def after(self, seek: Seek, first: Fragment | None = None) -> Fragment:
         """The rows behind a token.
 

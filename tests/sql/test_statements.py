@@ -38,7 +38,7 @@ TWO_TIMES = ["timestamptz"] * 2
 PLACE = ["timestamptz", "int", "text", "int"]
 FROM_THE_END = ["timestamptz"] * 3 + ["timestamptz", "int", "int", "text", "int"]
 INSIDE = ["geometry[]", *PLACE, "int", "geometry[]", "int"]
-INSIDE_OF_FIRST = ["geometry[]", "int", "geometry[]", "int"]
+INSIDE_OF_FIRST = ["geometry[]", "timestamptz", "int", "geometry[]", "int"]
 STRETCHES = ["geometry[]", "timestamptz[]", "timestamptz[]", "int[]", "int[]"]
 
 
@@ -50,16 +50,21 @@ def search_of(body: Document, seek: Seek | None = None) -> Search:
 @pytest.mark.parametrize(
     ("body", "shape", "first", "behind"),
     [
-        ({}, TIME, ["int"], [*PLACE, "int"]),
-        ({"limit": 3}, TIME, ["int"], [*PLACE, "int"]),
+        ({}, TIME, ["timestamptz", "int"], [*PLACE, "int"]),
+        ({"limit": 3}, TIME, ["timestamptz", "int"], [*PLACE, "int"]),
         (
             {"datetime": DAY},
             TIME,
             ["timestamptz"] * 4 + ["int"],
             [*FROM_THE_END, "timestamptz", *TWO_TIMES, "int"],
         ),
-        ({"datetime": f"{DAY}/.."}, TIME, [*TWO_TIMES, "int"], [*PLACE, *TWO_TIMES, "int"]),
-        ({"collections": ["a"]}, COLLECTIONS, ["int", "text[]", "int"], [*PLACE, "int", "text[]", "int"]),
+        ({"datetime": f"{DAY}/.."}, TIME, ["timestamptz", *TWO_TIMES, "int"], [*PLACE, *TWO_TIMES, "int"]),
+        (
+            {"collections": ["a"]},
+            COLLECTIONS,
+            ["timestamptz", "int", "text[]", "int"],
+            [*PLACE, "int", "text[]", "int"],
+        ),
         (
             {"collections": ["a"], "datetime": f"../{DAY}"},
             COLLECTIONS,
