@@ -61,18 +61,9 @@ def sampled(service: Service, scenario: Scenario, seconds: int) -> dict[str, flo
     with wrk.script(scenario) as script, tempfile.TemporaryDirectory() as folder:
         wrk.run(service, script, CLIENTS, 1)
         file = Path(folder, "stacks")
-        command = [
-            "py-spy",
-            "record",
-            "--subprocesses",
-            "--pid",
-            str(service.pid),
-            "--format",
-            "raw",
-            "--rate",
-            str(_RATE),
-        ]
-        watching = subprocess.Popen([*command, "--duration", str(seconds), "--output", file], stdout=subprocess.DEVNULL)
+        command = ["py-spy", "record", "--subprocesses", "--format", "raw", "--rate", str(_RATE)]
+        options = ["--pid", str(service.pid), "--duration", str(seconds), "--output", str(file)]
+        watching = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
         # It looks at the processes for a moment before it begins.
         wrk.run(service, script, CLIENTS, seconds + 1)
         if watching.wait():

@@ -158,7 +158,6 @@ def test_a_small_run_writes_tables_json_and_plots(tmp_path: Path, capsys: pytest
     assert "](results/walk-by-depth.svg)" in text
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_samples_count_for_the_innermost_place_that_is_known() -> None:
     stacks = [
         "run (uvicorn/main.py:61);Runner.run (asyncio/runners.py:86) 2",
@@ -179,6 +178,7 @@ def test_samples_count_for_the_innermost_place_that_is_known() -> None:
     assert profiled.shares([]) == {}
 
 
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_the_cpu_time_of_requests(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["cpu", "--items", "400", "--seconds", "1", "--rounds", "1"])
     cpu.main()

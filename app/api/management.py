@@ -71,4 +71,4 @@ def serve_metrics(app: FastAPI) -> None:
 
         return Response(request.app.state.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    app.router.add_api_route("/metrics", get_metrics, include_in_schema=False)
+    app.router.add_api_route("/metrics", get_metrics, include_in_schema=False, route_class_override=DirectRoute)

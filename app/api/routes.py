@@ -1,10 +1,10 @@
 """How a request comes to its endpoint: FastAPI documents endpoints and their dependencies, and calls neither.
 
-Its own way to them is for dependencies of any kind, with their scopes, caches and validation: a fifth of the time of a
-search. Here an endpoint takes the request, texts of its path, and dependencies that take the same.
+Its own way to them is for dependencies of any kind, with their scopes, caches and validation: a quarter of the time of
+a search in the service. Here an endpoint takes the request, texts of its path, and dependencies that take the same.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from inspect import signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -13,7 +13,7 @@ from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-Argument = Callable[[Request], Awaitable[Any]]
+_Call = Callable[[Request], Coroutine[Any, Any, Any]]
 
 
 class DirectRoute(APIRoute):
@@ -34,11 +34,11 @@ class DirectRoute(APIRoute):
         return _called(self.endpoint, self.param_convertors)
 
 
-def _called(call: Callable[..., Any], in_path: Iterable[str]) -> Callable[[Request], Coroutine[Any, Any, Any]]:
+def _called(call: Callable[..., Any], in_path: Iterable[str]) -> _Call:
     """`call` of a request; its dependencies one after the other, in their order."""
     takes_request: list[str] = []
     texts: list[str] = []
-    needed: list[tuple[str, Argument]] = []
+    needed: list[tuple[str, _Call]] = []
     hints = get_type_hints(call, include_extras=True)
     for name in signature(call).parameters:
         hint = hints[name]

@@ -94,8 +94,10 @@ def _in_order(search: Search, rows: int, tests: Tests | None = None) -> Fragment
     """
     if search.area is None:
         return _in_order_of_time(search, rows, tests)
-    through_space = _through_space(search, search.area, rows, tests)
-    if tests is not None or share_of_globe(search.area) < _WIDE:
+    share = share_of_globe(search.area)
+    # Hardly a collection lies in such an area, and its first page is soon found either way.
+    through_space = _through_space(search, search.area, rows, tests, alike=search.seek is None and share < _SMALL)
+    if tests is not None or share < _WIDE:
         return through_space
     inside = Tests(join(" AND ", given(intersects_any(search.area), matches(search.filter))), candidates.AREA)
     return _of_two(
@@ -173,12 +175,9 @@ def _tested(search: Search, rows: int, source: Fragment) -> Fragment:
     )
 
 
-def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Tests | None) -> Fragment:
+def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Tests | None, *, alike: bool) -> Fragment:
     """Collections that lie in the area as a whole are read by the index on their times, which costs a tenth; the others
-    are `_partly_inside`. The streams of both are merged outside.
-
-    The first page of a small area does without the difference: hardly a collection lies in it, and its page is soon
-    found either way.
+    are `_partly_inside`, and all of them where they are taken `alike`. The streams of both are merged outside.
     """
     order = Order.of(search)
     shapes = sql("unnest(", Parameter(area, "geometry[]"), ") AS area (shape)")
@@ -186,7 +185,7 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Te
     places = sql("collections c CROSS JOIN ", shapes)
     within = sql(" WHERE ", some, " AND c.envelope && area.shape")
     walk = Walk.of(tests, rows, sql("SELECT count(*)::int FROM ", places, within)) if tests else None
-    if search.seek is None and share_of_globe(area) < _SMALL:
+    if alike:
         streams = [_partly_inside(search, places, within, rows, walk)]
     else:
         inside = sql(
@@ -194,7 +193,7 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Te
         )
         streams = [
             _partly_inside(search, places, sql(within, " AND NOT ", inside), rows, walk),
-            _inside(search, sql(" WHERE ", some, " AND ", inside), rows, walk),
+            sql(_by_times(search, rows, walk, sql("i.geometry IS NOT NULL")), " WHERE ", some, " AND ", inside),
         ]
     return sql(
         # An item can be in two parts of the area.
@@ -206,20 +205,6 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Te
         # And in one of them, it can be where the stream was cut.
         sql(", p.cut DESC") if walk else sql(),
         limit(rows),
-    )
-
-
-def _inside(search: Search, within: Fragment, rows: int, walk: Walk | None) -> Fragment:
-    """One stream for each collection."""
-    order = Order.of(search)
-    conditions = sql(
-        "i.collection = c.key AND i.geometry IS NOT NULL", all_of(*_in_time(search, order, "c.lag", "c.lead"))
-    )
-    return sql(
-        "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
-        _stream(conditions, order, rows, walk),
-        ") AS p",
-        within,
     )
 
 
@@ -291,15 +276,17 @@ def _windows(order: Order) -> Fragment:
 
 def _through_collections(search: Search, rows: int, walk: Walk | None) -> Fragment:
     order = Order.of(search)
-    conditions = sql("i.collection = c.key", all_of(*_in_time(search, order, "c.lag", "c.lead")))
+    return sql(_by_times(search, rows, walk), " WHERE ", in_collections(search), " ", order.by("p"), limit(rows))
+
+
+def _by_times(search: Search, rows: int, walk: Walk | None, condition: Fragment | None = None) -> Fragment:
+    """One stream for each of the collections that are told behind it."""
+    order = Order.of(search)
+    conditions = sql("i.collection = c.key", all_of(condition, *_in_time(search, order, "c.lag", "c.lead")))
     return sql(
         "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
         _stream(conditions, order, rows, walk),
-        ") AS p WHERE ",
-        in_collections(search),
-        " ",
-        order.by("p"),
-        limit(rows),
+        ") AS p",
     )
 
 
