@@ -21,7 +21,7 @@ from app.stac.geometry import box_ewkb
 from app.stac.interval import Interval
 
 NEWEST = """SELECT id, content, dictionary FROM items WHERE collection = $1
-    ORDER BY datetime DESC, tie DESC, id DESC LIMIT $2"""
+    ORDER BY datetime DESC, tie DESC LIMIT $2"""
 IN_BOX = """SELECT id, content, dictionary FROM items
     WHERE collection = $1 AND geometry && $2::geometry AND ST_Intersects(geometry, $2::geometry)
     AND datetime BETWEEN $3 AND $4 ORDER BY datetime <-> $4, tie <-> 268435455 LIMIT $5"""

@@ -57,7 +57,7 @@ def expected(query: Query, documents: list[Document]) -> list[tuple[str, str]]:
     # Within ties of the fields asked: as a last `datetime` says, else against the last field.
     last, way = (query.sortby or [("datetime", "desc")])[-1]
     newest_first = (last == "datetime") == (way == "desc")
-    found.sort(key=lambda d: (when(d), _tie(d["id"]), d["id"], keys[d["collection"]]), reverse=newest_first)
+    found.sort(key=lambda d: (when(d), _tie(d["id"]), keys[d["collection"]], d["id"]), reverse=newest_first)
     for field, direction in reversed(query.sortby or []):
         for kind in (str, float):
             found = _sorted(found, field, kind, descending=direction == "desc")

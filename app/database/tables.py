@@ -129,8 +129,8 @@ items = Table(
     ),
     # Box searches come out of this one already in the order of time: a nearest-neighbour scan from a far instant.
     Index("items_space_time", "collection", "geometry", "datetime", "tie", postgresql_using="gist"),
-    Index("items_collection_time", "collection", "datetime", "tie", "id"),
-    Index("items_time", "datetime", "tie", "id", "collection"),
+    Index("items_collection_time", "collection", "datetime", "tie"),
+    Index("items_time", "datetime", "tie", "collection"),
     Index("items_words", text(words.vector("id", "properties")), postgresql_using="gin"),
 )
 

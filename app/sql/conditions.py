@@ -137,3 +137,8 @@ def latest(interval: Interval | None, lead: str) -> Fragment | None:
 
 def limit(rows: int) -> Fragment:
     return sql(" LIMIT ", Parameter(rows, "int"))
+
+
+def with_ties(rows: Parameter | Fragment) -> Fragment:
+    """The first rows, and those equal to the last of them in what they are ordered by."""
+    return sql(" FETCH FIRST (", rows, ") ROWS WITH TIES")

@@ -1,6 +1,6 @@
 """Pages by a property that an operator made an index for: `upesi index add`.
 
-The index is (collection, number, text, datetime, tie, id), numbers and texts upwards and the rest downwards, so that
+The index is (collection, number, text, datetime, tie), numbers and texts upwards and the rest downwards, so that
 read from one end it is the order of the property upwards, and from the other end downwards. It has three parts, one
 behind the other: items where the property is a number, a text, neither. Each part of each collection is a stream that
 stops at the page; the streams are merged outside.
@@ -9,7 +9,7 @@ stops at the page; the streams are merged outside.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from app.database.fragment import Fragment, join, sql
+from app.database.fragment import Fragment, Parameter, join, sql
 from app.sql import narrowing, properties
 from app.sql.candidates import FOUND, Candidates, Tests, Walk, Ways, page
 from app.sql.conditions import (
@@ -23,6 +23,7 @@ from app.sql.conditions import (
     matches,
     near,
     overlaps,
+    with_ties,
     with_words,
 )
 from app.sql.keyset import Order
@@ -41,7 +42,7 @@ def columns(property_: str) -> Fragment:
     """What an index on a property is made of."""
     value = properties.constant(property_, row="")
     number, text = properties.number(value), properties.text_to_sort(value)
-    return sql("(collection, ", number, ", ", text, ", datetime DESC, tie DESC, id DESC)")
+    return sql("(collection, ", number, ", ", text, ", datetime DESC, tie DESC)")
 
 
 def candidates(search: Search, indexes: Collection[str]) -> Candidates | None:
@@ -139,10 +140,11 @@ def _stream(order: "_Order", part: Fragment, rows: int, walk: Walk | None) -> Fr
         " ",
         order.by(),
     )
+    first = with_ties(Parameter(rows, "int"))
     if walk is None:
-        return sql("(SELECT ", ROW, scan, limit(rows), ")")
-    bounded = sql("SELECT i.*", scan, " LIMIT ", walk.bound)
-    return sql("(", walk.stream(bounded, f"{ROW}, i.number, i.text", order.by_values(), limit(rows)), ")")
+        return sql("(SELECT ", ROW, scan, first, ")")
+    bounded = sql("SELECT i.*", scan, with_ties(walk.bound))
+    return sql("(", walk.stream(bounded, f"{ROW}, i.number, i.text", order.by_values(), first), ")")
 
 
 def _all(search: Search, order: "_Order", rows: int, source: Fragment) -> Fragment:
@@ -194,7 +196,7 @@ class _Order:
 
     def _by(self, number: Fragment, text: Fragment) -> Fragment:
         way, back = ("ASC", "DESC") if self.upwards else ("DESC", "ASC")
-        return sql("ORDER BY ", number, f" {way}, ", text, f" {way}, i.datetime {back}, i.tie {back}, i.id {back}")
+        return sql("ORDER BY ", number, f" {way}, ", text, f" {way}, i.datetime {back}, i.tie {back}")
 
     def values(self) -> Fragment:
         return sql(", ", self.number, " AS number, ", self.text, " AS text")

@@ -28,6 +28,7 @@ from app.sql.conditions import (
     not_after,
     not_before,
     overlaps,
+    with_ties,
     with_words,
 )
 from app.sql.keyset import TIE_MAX, Order
@@ -197,7 +198,7 @@ def _through_space(search: Search, area: tuple[bytes, ...], rows: int, tests: Te
         ]
     return sql(
         # An item can be in two parts of the area.
-        "SELECT DISTINCT ON (p.datetime, p.tie, p.id, p.collection)" if len(area) > 1 else "SELECT",
+        "SELECT DISTINCT ON (p.datetime, p.tie, p.collection, p.id)" if len(area) > 1 else "SELECT",
         " p.* FROM (",
         join(" UNION ALL ", streams),
         ") AS p ",
@@ -246,18 +247,12 @@ def _stream_through_space(search: Search, order: Order, rows: int, walk: Walk | 
     )
     page = Parameter(rows, "int")
     if walk is None:
-        return sql("SELECT ", ROW, scan, " FETCH FIRST (", page, ") ROWS WITH TIES")
+        return sql("SELECT ", ROW, scan, with_ties(page))
     return walk.stream(
-        sql(
-            "SELECT i.*, {} AS far, {} AS far_tie".format(*distances),
-            scan,
-            " FETCH FIRST (",
-            walk.bound,
-            ") ROWS WITH TIES",
-        ),
+        sql("SELECT i.*, {} AS far, {} AS far_tie".format(*distances), scan, with_ties(walk.bound)),
         ROW,
         sql("ORDER BY i.far, i.far_tie"),
-        sql(" FETCH FIRST (", page, ") ROWS WITH TIES"),
+        with_ties(page),
     )
 
 
@@ -285,7 +280,7 @@ def _by_times(search: Search, rows: int, walk: Walk | None, condition: Fragment 
     conditions = sql("i.collection = c.key", all_of(condition, *_in_time(search, order, "c.lag", "c.lead")))
     return sql(
         "SELECT p.*, c.id AS collection_id FROM collections c CROSS JOIN LATERAL (",
-        _stream(conditions, order, rows, walk),
+        _stream(conditions, order.by_index("i", of_one_collection=True), rows, walk),
         ") AS p",
     )
 
@@ -295,9 +290,15 @@ def _through_time(search: Search, rows: int, tests: Tests | None) -> Fragment:
     walk = Walk.of(tests, rows, sql("1")) if tests else None
     return sql(
         "SELECT p.*, c.id AS collection_id FROM (",
-        _stream(sql("TRUE", all_of(*_in_time(search, order, *LONGEST))), order, rows, walk),
+        _stream(
+            sql("TRUE", all_of(*_in_time(search, order, *LONGEST))),
+            order.by_index("i", of_one_collection=False),
+            rows,
+            walk,
+        ),
         ") AS p JOIN collections c ON c.key = p.collection ",
         order.by("p"),
+        limit(rows),
     )
 
 
@@ -314,9 +315,9 @@ def _behind(search: Search, order: Order) -> Fragment | None:
     return None if search.seek is None else order.after(search.seek)
 
 
-def _stream(conditions: Fragment, order: Order, rows: int, walk: Walk | None) -> Fragment:
+def _stream(conditions: Fragment, by: Fragment, rows: int, walk: Walk | None) -> Fragment:
     """The first items that meet the conditions, of an index that has the order."""
-    scan = sql(" FROM items i WHERE ", conditions, " ", order.by("i"))
+    scan, first = sql(" FROM items i WHERE ", conditions, " ", by), with_ties(Parameter(rows, "int"))
     if walk is None:
-        return sql("SELECT ", ROW, scan, limit(rows))
-    return walk.stream(sql("SELECT i.*", scan, " LIMIT ", walk.bound), ROW, order.by("i"), limit(rows))
+        return sql("SELECT ", ROW, scan, first)
+    return walk.stream(sql("SELECT i.*", scan, with_ties(walk.bound)), ROW, by, first)

@@ -1,6 +1,6 @@
 """The order of results, and what lies behind a token in it.
 
-The order is total: `(datetime, tie, id, collection)`, newest first. Oldest first, and the page before a token, are the
+The order is total: `(datetime, tie, collection, id)`, newest first. Oldest first, and the page before a token, are the
 same order read from the other end. A place in it is a row of values, compared as a row, so that depth costs nothing.
 """
 
@@ -41,10 +41,15 @@ class Order:
 
     def columns(self, row: str) -> Fragment:
         way = self.keyword
-        return sql(f"{row}.datetime {way}, {row}.tie {way}, {row}.id {way}, {row}.collection {way}")
+        return sql(f"{row}.datetime {way}, {row}.tie {way}, {row}.collection {way}, {row}.id {way}")
 
     def by(self, row: str) -> Fragment:
         return sql("ORDER BY ", self.columns(row))
+
+    def by_index(self, row: str, *, of_one_collection: bool) -> Fragment:
+        """What the indexes on times have of the order. Two ids of one `tie` come in any, so it goes WITH TIES."""
+        columns = ("datetime", "tie") if of_one_collection else ("datetime", "tie", "collection")
+        return sql("ORDER BY ", ", ".join(f"{row}.{column} {self.keyword}" for column in columns))
 
     def begin(self) -> Fragment:
         """In front of all rows. For a limit that the planner does not know it may sort the table rather than read an
@@ -67,14 +72,14 @@ class Order:
             tie = sql("CASE WHEN ", is_behind, " THEN ", front, " ELSE ", tie, " END")
             instant = sql("least(" if self.descending else "greatest(", first, ", ", instant, ")")
         return sql(
-            f"(i.datetime, i.tie, i.id, i.collection) {self.behind} (",
+            f"(i.datetime, i.tie, i.collection, i.id) {self.behind} (",
             instant,
             ", ",
             tie,
             ", ",
-            Parameter(at.id, "text"),
-            ", ",
             Parameter(at.collection, "int"),
+            ", ",
+            Parameter(at.id, "text"),
             ")",
         )
 

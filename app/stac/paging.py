@@ -14,7 +14,7 @@ _MALFORMED = "is not a token of this service"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A row's place in the order of a search: newest first, then `tie`, `id` and the collection's key.
+    """A row's place in the order of a search: newest first, then `tie`, the collection's key and `id`.
 
     `keys` are the values, as texts, of the fields that the search is sorted by before that.
     """

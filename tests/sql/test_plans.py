@@ -158,7 +158,7 @@ async def test_a_wide_area_without_new_items_is_read_through_space(large: Databa
     search = Search.from_body(orjson.dumps({"bbox": AMERICAS, "collections": ["c20"]}))
     scans = of_items(await explain(large, statements.items.page(search, PAGE + 1), generic=True))
     assert {node["Index Name"] for node in scans} == {COLLECTION, SPACE}
-    assert rows_read(scans) <= WALK
+    assert rows_read(scans) <= WALK + 1  # The first that is no tie.
 
 
 AT_NUMBER = replace(DEEP, keys=("41.5", None))

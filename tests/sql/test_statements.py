@@ -35,8 +35,8 @@ SHAPES = IDS, SPACE, COLLECTIONS, TIME = (
     "AS p JOIN collections c",
 )
 TWO_TIMES = ["timestamptz"] * 2
-PLACE = ["timestamptz", "int", "text", "int"]
-FROM_THE_END = ["timestamptz"] * 3 + ["timestamptz", "int", "int", "text", "int"]
+PLACE = ["timestamptz", "int", "int", "text"]
+FROM_THE_END = ["timestamptz"] * 3 + ["timestamptz", "int", "int", "int", "text"]
 INSIDE = ["geometry[]", *PLACE, "int", "geometry[]", "int"]
 INSIDE_OF_FIRST = ["geometry[]", "timestamptz", "int", "geometry[]", "int"]
 STRETCHES = ["geometry[]", "timestamptz[]", "timestamptz[]", "int[]", "int[]"]
@@ -50,15 +50,20 @@ def search_of(body: Document, seek: Seek | None = None) -> Search:
 @pytest.mark.parametrize(
     ("body", "shape", "first", "behind"),
     [
-        ({}, TIME, ["timestamptz", "int"], [*PLACE, "int"]),
-        ({"limit": 3}, TIME, ["timestamptz", "int"], [*PLACE, "int"]),
+        ({}, TIME, ["timestamptz", "int", "int"], [*PLACE, "int", "int"]),
+        ({"limit": 3}, TIME, ["timestamptz", "int", "int"], [*PLACE, "int", "int"]),
         (
             {"datetime": DAY},
             TIME,
-            ["timestamptz"] * 4 + ["int"],
-            [*FROM_THE_END, "timestamptz", *TWO_TIMES, "int"],
+            ["timestamptz"] * 4 + ["int", "int"],
+            [*FROM_THE_END, "timestamptz", *TWO_TIMES, "int", "int"],
         ),
-        ({"datetime": f"{DAY}/.."}, TIME, ["timestamptz", *TWO_TIMES, "int"], [*PLACE, *TWO_TIMES, "int"]),
+        (
+            {"datetime": f"{DAY}/.."},
+            TIME,
+            ["timestamptz", *TWO_TIMES, "int", "int"],
+            [*PLACE, *TWO_TIMES, "int", "int"],
+        ),
         (
             {"collections": ["a"]},
             COLLECTIONS,
@@ -260,8 +265,8 @@ def test_row_comparison_follows_the_order(seek: Seek) -> None:
     way, sign = ("DESC", "<") if order.descending else ("ASC", ">")
     assert order.by("i").render()[0].count(way) == 4
     text, values = order.after(seek).render()
-    assert text.startswith(f"(i.datetime, i.tie, i.id, i.collection) {sign} (")
-    assert values == [*(SEEK.position.datetime, 5, "item", 2)]
+    assert text.startswith(f"(i.datetime, i.tie, i.collection, i.id) {sign} (")
+    assert values == [*(SEEK.position.datetime, 5, 2, "item")]
 
 
 @pytest.mark.parametrize("instant", [datetime.min, datetime(2024, 1, 1), datetime.max])
