@@ -32,7 +32,7 @@ from app.sql.conditions import (
     with_words,
 )
 from app.sql.keyset import TIE_MAX, Order
-from app.sql.sorting import Sorted
+from app.sql.sorting import Sorted, columns
 from app.sql.spatial import intersect
 from app.stac.access import Visible
 from app.stac.geometry import has_lines, share_of_globe
@@ -140,22 +140,29 @@ def one(collection: str, item_id: str, visible: Visible = None) -> Fragment:
 
 
 def _sorted(search: Search, rows: int, found: Candidates | None) -> Fragment:
-    """All that matches, and of it the page: an order without an index. It is the time limit that bounds it."""
-    order = Sorted.of(search)
+    """All that matches, and of it the page: an order without an index. It is the time limit that bounds it.
+
+    What is sorted are the values alone. OFFSET keeps the limit right behind the sort, which then holds but a page;
+    else the planner would sort whole rows, in files, before it joins the collections.
+    """
+    order = Sorted.of_columns(search)
     source, rest = (sql("items i"), search) if found is None else (found.all(), replace(search, terms=None))
-    return sql(
-        "SELECT ",
-        ROW,
-        ", c.id AS collection_id, ",
-        order.values(),
+    values = sql(
+        "SELECT i.id, i.collection, i.datetime, i.tie, c.id AS collection_id, ",
+        columns(search),
         " FROM ",
         source,
-        " JOIN collections c ON c.key = i.collection WHERE ",
-        order.after(),
+        " JOIN collections c ON c.key = i.collection WHERE TRUE",
         every(rest),
-        " ",
+        " OFFSET 0",
+    )
+    return sql(
+        "SELECT i.id, i.collection, i.datetime, i.tie, whole.content, whole.dictionary, i.collection_id, ",
+        order.values(),
+        sql(" FROM (SELECT * FROM (", values, ") AS i WHERE ", order.after(), " ", order.by(), limit(rows), ") AS i"),
+        " CROSS JOIN LATERAL (SELECT content, dictionary FROM items"
+        " WHERE items.id = i.id AND items.collection = i.collection OFFSET 0) AS whole ",
         order.by(),
-        limit(rows),
     )
 
 

@@ -51,7 +51,14 @@ class Sorted:
 
     @classmethod
     def of(cls, search: Search | CollectionSearch) -> "Sorted":
-        keys = tuple(key for field in fields(search.sortby) for key in _keys(field))
+        keys = tuple(key for field in fields(search.sortby) for key in _keys(field, _value(field)))
+        return cls(keys, Order.of(search), search.seek)
+
+    @classmethod
+    def of_columns(cls, search: Search) -> "Sorted":
+        """The same over rows `i` that have `columns`, so that each value is looked up in its item once."""
+        numbered = enumerate(fields(search.sortby))
+        keys = tuple(key for place, field in numbered for key in _keys(field, sql(f"i.value{place}")))
         return cls(keys, Order.of(search), search.seek)
 
     @property
@@ -80,11 +87,18 @@ class Sorted:
         return sql("(", join(" OR ", (sql("(", case, ")") for case in later)), ")")
 
 
-def _keys(key: SortKey) -> list[_Key]:
+def columns(search: Search) -> Fragment:
+    """What an item is sorted by, of `items i` and `collections c`."""
+    return join(", ", (sql(_value(key), f" AS value{place}") for place, key in enumerate(fields(search.sortby))))
+
+
+def _value(key: SortKey) -> Fragment:
+    return sql(_COLUMNS[key.field][0]) if key.field in _COLUMNS else properties.named(key.field)
+
+
+def _keys(key: SortKey, value: Fragment) -> list[_Key]:
     if key.field in _COLUMNS:
-        expression, type_ = _COLUMNS[key.field]
-        return [_Key(sql(expression), type_, key.descending)]
-    value = properties.named(key.field)
+        return [_Key(value, _COLUMNS[key.field][1], key.descending)]
     return [
         _Key(properties.number(value), "float8", key.descending),
         _Key(properties.text_to_sort(value), "text", key.descending),
