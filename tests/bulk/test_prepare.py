@@ -8,11 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from app.bulk import prepare
+from app.bulk import load, prepare, workers
 from app.bulk.load import Loader, OnError, Stopped
 from app.bulk.prepare import Preparation
-from app.bulk.readers import entries_of_lines
+from app.bulk.readers import entries_of_lines, json
 from app.bulk.report import Report
+from app.database import content
 from app.database.fragment import sql
 from app.database.pool import Database
 from app.sql.loading import Mode
@@ -106,3 +107,9 @@ async def test_rules_of_extensions_hold_in_processes(
 def test_only_so_much_is_on_its_way() -> None:
     """Memory follows the number of chunks and not the source."""
     assert prepare._AHEAD * prepare._CHUNK_BYTES <= 8 << 20
+
+
+def test_a_chunk_finds_room_in_the_memory_that_is_shared() -> None:
+    """One that is nearly full and takes a block of lines, with the dictionaries that go out with it."""
+    dictionaries = load._SENT * content._DICTIONARY_BYTES
+    assert prepare._CHUNK_BYTES + json._BLOCK_BYTES + dictionaries < workers._SHARED_BYTES - (1 << 19)
