@@ -102,6 +102,22 @@ def test_places() -> None:
     assert [entry.place for entry in read(pretty([A, B]))] == ["document 1", "document 2"]
 
 
+@given(st.lists(st.sampled_from([b"\n", b"\n", b"\r\n", b"5", b" ", b"{", b"\x0b", b"\x0c"])).map(b"".join))
+def test_lines_are_what_is_between_their_ends(text: bytes) -> None:
+    told = [number for number, line in enumerate(text.split(b"\n"), start=7) if line and not line.isspace()]
+    assert [entry.place for entry in Entry("line", text=text, number=7).parsed()] == [
+        f"line {number}" for number in told
+    ]
+
+
+def test_lines_are_counted_across_blocks() -> None:
+    """With blank ones, and one longer than a block."""
+    long = item("long", properties={"pad": "x" * (3 << 20)})
+    documents = [*(item(f"item {n}", properties={"pad": "x" * 5000}) for n in range(500)), long, A, B]
+    text = b"\n\r\n".join(map(orjson.dumps, documents))
+    assert [entry.place for entry in read(text)] == [f"line {2 * n + 1}" for n in range(len(documents))]
+
+
 @pytest.mark.parametrize(
     ("data", "good", "fault"),
     [
