@@ -20,7 +20,7 @@ COLLECTIONS = 23
 # What a walk looks at before an index is asked.
 _WALK = isqrt(candidates.PROPERTIES[0] ** 2 * (PAGE + 1))
 _WALK_FOR_WORDS = isqrt(candidates.WORDS[0] ** 2 * (PAGE + 1))
-_WALK_IN_AREA = isqrt(candidates.AREA**2 * (PAGE + 1))
+_WALK_IN_AREA = isqrt(candidates.AREA**2 * (PAGE + 1)) + 1  # And the first that is no tie.
 _AFRICA = [-18, -35, 52, 38]
 _WORLD = [-180, -90, 180, 90]
 _BOX = [5, 40, 15, 50]
