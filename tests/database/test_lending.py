@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import asyncpg
 import pytest
@@ -90,3 +90,51 @@ async def test_closing_waits_for_those_at_work(database_url: str) -> None:
     assert late.done()
     assert await late
     assert made.used == 0
+
+
+@pytest.fixture
+async def wide(database_url: str) -> AsyncIterator[Pool]:
+    """A pool of more connections than are at work at once."""
+    made = Pool(await asyncpg.create_pool(database_url, min_size=0, max_size=10))
+    yield made
+    await asyncio.wait_for(made.close(), 10)
+
+
+async def test_short_statements_take_turns_on_a_few_connections(wide: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lending, "_PATIENCE", 60.0)
+    pids = await asyncio.wait_for(asyncio.gather(*(pid_of(wide) for _ in range(40))), 30)
+    assert len(set(pids)) <= lending._AT_ONCE
+    assert wide.used == 0
+
+
+async def test_nobody_waits_long_behind_long_statements(wide: Pool) -> None:
+    long = [asyncio.create_task(pid_of(wide, 60)) for _ in range(lending._AT_ONCE + 2)]
+    assert await asyncio.wait_for(pid_of(wide), 10)
+    assert not any(task.done() for task in long)
+    assert wide.used == len(long)
+    for task in long:
+        task.cancel()
+    await asyncio.gather(*long, return_exceptions=True)
+    assert wide.used == 0
+
+
+@pytest.mark.parametrize("handed", [False, True], ids=["before-its-turn", "at-its-turn"])
+async def test_who_is_cancelled_while_waiting_keeps_no_connection(
+    wide: Pool, monkeypatch: pytest.MonkeyPatch, handed: bool
+) -> None:
+    monkeypatch.setattr(lending, "_PATIENCE", 60.0)
+    async with AsyncExitStack() as others:
+        for _ in range(lending._AT_ONCE - 1):
+            await others.enter_async_context(wide.acquire())
+        async with wide.acquire():
+            waiting = asyncio.create_task(pid_of(wide))
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            if not handed:
+                waiting.cancel()
+        # What is given back is the waiting one's now, and it has not run since.
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await asyncio.wait_for(pid_of(wide), 10)
+    assert (wide.used, wide.free) == (0, lending._AT_ONCE)
