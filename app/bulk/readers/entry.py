@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from app.errors import InvalidDocument
@@ -27,18 +28,11 @@ class Entry:
         if self.text is None:
             yield self
             return
-        for number, line in enumerate(_lines(self.text), start=self.number or 1):
-            if line and not line.isspace():
-                yield from _of_line(self.place if self.number is None else f"{self.place} {number}", line)
-
-
-def _lines(text: bytes) -> Iterator[bytes]:
-    """What `split` gives, at a fifth of its cost: that looks at each byte."""
-    begin = 0
-    while (end := text.find(b"\n", begin)) >= 0:
-        yield text[begin:end]
-        begin = end + 1
-    yield text[begin:]
+        # `split` looks at each byte, at five times the cost.
+        for number, line in enumerate(BytesIO(self.text), start=self.number or 1):
+            if not line.isspace():
+                place = self.place if self.number is None else f"{self.place} {number}"
+                yield from _of_line(place, line.removesuffix(b"\n"))
 
 
 def _of_line(place: str, line: bytes) -> Iterator[Entry]:
