@@ -33,13 +33,8 @@ def test_a_plan_that_does_not_follow_its_page_is_a_fault(plan: dict[str, Any], e
 
 
 def test_more_pages_in_a_larger_catalogue_are_a_fault() -> None:
-    assert not grows(Seen(110, 10, 1), Seen(410, 10, 1))
-    assert grows(Seen(110, 10, 1), Seen(411, 10, 1))
-
-
-def test_rows_within_their_bound_have_their_pages() -> None:
-    assert not grows(Seen(110, 10, 1), Seen(2400, 2000, 1))
-    assert grows(Seen(110, 10, 1), Seen(2401, 2000, 1))
+    assert not grows(Seen(100, 10, 1), Seen(400, 10, 1))
+    assert grows(Seen(100, 10, 1), Seen(401, 10, 1))
 
 
 def test_a_small_run_finds_no_fault_and_writes_each_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,8 @@
 
 Each size is made in a private database. EXPLAIN (ANALYZE, BUFFERS) of each search goes to a file of its own below
 `benchmarks/plans/results`, a table of all to `README.md` there. Exits with 1, and says why, where a search scans the
-table, reads or sorts more rows than a small multiple of its page, or touches more pages of the database beside those
-rows in a larger catalogue.
+table, reads or sorts more rows than a small multiple of its page, or touches more pages of the database in a larger
+catalogue.
 """
 
 import argparse
@@ -55,9 +55,7 @@ def faults(shape: Shape, plan: Plan) -> list[str]:
 
 
 def grows(small: Seen, large: Seen) -> bool:
-    """Beside the rows, a page each, which have a bound of their own."""
-    beside_small, beside_large = small.buffers - small.rows, large.buffers - large.rows
-    return beside_large > MORE_BUFFERS * beside_small + SPARE_BUFFERS
+    return large.buffers > MORE_BUFFERS * small.buffers + SPARE_BUFFERS
 
 
 async def look(database: Database, into: Path) -> tuple[dict[str, Seen], list[str]]:
