@@ -133,7 +133,7 @@ class Catalog:
     async def _page(self, search: Search, watch: Stopwatch) -> ItemPage:
         limit = self._limit(search.limit)
         known = self.indexes.properties
-        query = sql.items.page(search, limit + 1, known)
+        query = sql.items.page(search, limit + 1, known, self.indexes.large)
         watch.way = sql.items.way(search, known)
         watch.lap("sql")
         try:

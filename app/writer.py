@@ -52,7 +52,7 @@ class Packer:
     def pack(self, item: CheckedItem) -> PackedItem:
         content = _encoder(self.content).encode(item.content)
         times = (item.instant, item.start, item.end)
-        row = (item.id, self.collection, item.geometry, *times, item.properties, content, self.dictionary)
+        row = (item.id, self.collection, item.geometry, item.cell, *times, item.properties, content, self.dictionary)
         return PackedItem(item.collection, item.id, row, self.dictionary)
 
 

@@ -20,6 +20,7 @@ from app.database.pool import Database
 from app.errors import TimedOut
 from app.sql import items
 from app.stac.search import Search
+from benchmarks.plans.rows import WITH_CELLS
 
 PROPERTY = "eo:cloud_cover"
 ROWS, RUNS, LIMIT_SECONDS = 1_000_000, 5, 30
@@ -29,9 +30,7 @@ _COLLECTIONS = """INSERT INTO collections
     (id, content, extent, document, envelope, first_datetime, last_datetime, first_start, last_end)
     SELECT 'c' || n, '{}', '{}', '{}', ST_MakeEnvelope(-180, -90, 180, 90, 4326),
         '2014-01-01Z', '2024-12-31Z', '2014-01-01Z', '2024-12-31Z' FROM generate_series(1, 10) AS numbered (n)"""
-_ITEMS = """INSERT INTO items
-    (id, collection, geometry, datetime, start_datetime, end_datetime, properties, content)
-    SELECT 'i' || n, 1 + n % 10,
+_ITEMS = """SELECT 'i' || n, 1 + n % 10,
         ST_Expand(ST_SetSRID(ST_Point(n * 7919 % 35900 / 100.0 - 179.5, n * 104729 % 17000 / 100.0 - 85), 4326), 0.4),
         at, at, at, jsonb_build_object('datetime', at, 'platform', 'sentinel-2a', 'proj:epsg', 32632, 'gsd', 10,
             'eo:cloud_cover', (hashint8(n) & 2147483647) % 1000000 / 10000.0,
@@ -40,7 +39,7 @@ _ITEMS = """INSERT INTO items
                 CASE WHEN share < 10 THEN 'percent' END, CASE WHEN share < 1 THEN 'permille' END,
                 CASE WHEN n = 500000 THEN 'once' END, CASE WHEN n % 10 = 1 THEN 'second' END,
                 CASE WHEN n % 10 BETWEEN 1 AND 8 THEN 'elsewhere' END,
-                CASE WHEN at < '2014-03-03' THEN 'oldest' END, CASE WHEN at < '2023-09-01' THEN 'older' END)), ''
+                CASE WHEN at < '2014-03-03' THEN 'oldest' END, CASE WHEN at < '2023-09-01' THEN 'older' END)), ''::bytea
     FROM (SELECT n, (hashint8(n * 31 + 7) & 2147483647) % 1000 AS share,
         timestamptz '2014-01-01Z' + n * 7919 % 3600 * interval '1 day' + n * interval '0.1 s' AS at
         FROM generate_series(1, """
@@ -85,7 +84,8 @@ def searches_by_words() -> dict[str, dict[str, Any]]:
 async def fill(database: Database) -> None:
     await database.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
     await database.execute(sql(_COLLECTIONS))
-    await database.execute(sql(_ITEMS, Parameter(ROWS, "bigint"), ") AS numbered (n)) AS timed"))
+    rows = sql(_ITEMS, Parameter(ROWS, "bigint"), ") AS numbered (n)) AS timed")
+    await database.execute(sql(WITH_CELLS[0], rows, WITH_CELLS[1]))
     await database.execute(sql("VACUUM ANALYZE items, collections"))
 
 

@@ -139,6 +139,20 @@ async def test_two_at_once(filled: Database, database_url: str) -> None:
                 await change(filled, "eo:cloud_cover")
 
 
+async def test_a_collection_with_a_quarter_of_all_items_is_large(loader: Loader, database: Database) -> None:
+    """As far as PostgreSQL has looked."""
+    known = KnownIndexes()
+    await load(loader, collection("many"), collection("more"), collection("few"), collection("none"))
+    await known.refresh(database)
+    assert known.large == set()
+    await load(
+        loader, *(item(f"i{number}", "many" if number % 2 else "more") for number in range(30)), item("a", "few")
+    )
+    await loader.finish()
+    await known.refresh(database)
+    assert known.large == {"many", "more"}
+
+
 async def test_a_running_service_learns_of_it(
     filled: Database, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The migrations, each time in a database of their own."""
 
 import asyncio
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from app.database.pool import Database
 from app.database.tables import metadata
 from app.errors import SetupError
 from tests.database.fresh import fresh_database, run
-from tests.factories import collection, item, load
+from tests.factories import Document, box, collection, item, load, point
 
 State = dict[str, Any]
 
@@ -136,7 +137,7 @@ def test_down_and_up_again(fresh_url: str) -> None:
 def test_queryables_of_items_that_are_there_already(fresh_url: str) -> None:
     """The migration finds what a load finds, but for the texts."""
     schema.migrate(fresh_url)
-    asyncio.run(_load(fresh_url))
+    asyncio.run(_load(fresh_url, _described_items()))
     loaded = asked(fresh_url, _queryables)
     assert {"p", "many"} < {row[1] for row in loaded}
     before = ScriptDirectory.from_config(config(fresh_url)).get_revision("0004").down_revision
@@ -146,10 +147,39 @@ def test_queryables_of_items_that_are_there_already(fresh_url: str) -> None:
     assert asked(fresh_url, _queryables) == loaded
 
 
+def test_cells_of_items_that_are_there_already(fresh_url: str) -> None:
+    """PostgreSQL finds what the writer finds."""
+    schema.migrate(fresh_url)
+    dice = random.Random(5)
+    corners = [(dice.uniform(-180, 160), dice.uniform(-90, 70), dice.uniform(0, 20)) for _ in range(300)]
+    places: list[Document | None] = [box(west, south, west + size, south + size) for west, south, size in corners]
+    places += [
+        None,
+        point(-180, -90),
+        point(180, 90),
+        point(-0.0, 5e-324),
+        box(-20, -20, -16, -16),
+    ]
+    found = [item(f"i{number}", geometry=place) for number, place in enumerate(places)]
+    asyncio.run(_load(fresh_url, found))
+    loaded = asked(fresh_url, _cells)
+    assert len(loaded) == len(places)
+    assert len({cell for _, cell in loaded}) > 100
+    command.downgrade(config(fresh_url), "0009")
+    schema.migrate(fresh_url)
+    assert asked(fresh_url, _cells) == loaded
+    with pytest.raises(asyncpg.NotNullViolationError):
+        run(fresh_url, "UPDATE items SET cell = NULL")
+
+
+def _cells(connection: Connection) -> list[tuple[str, int]]:
+    return [(row[0], row[1]) for row in connection.execute(text("SELECT id, cell FROM items ORDER BY id"))]
+
+
 def test_no_words_are_made_to_be_counted(fresh_url: str) -> None:
     """ANALYZE would make those of 30,000 items, behind each load, and plans do not depend on them."""
     schema.migrate(fresh_url)
-    asyncio.run(_load(fresh_url))
+    asyncio.run(_load(fresh_url, _described_items()))
     run(fresh_url, "CREATE INDEX items_ids ON items (upper(id))", "ANALYZE items")
     assert asked(fresh_url, _described) == ["items", "items_ids"]
 
@@ -160,10 +190,15 @@ def _described(connection: Connection) -> list[str]:
     return [row[0] for row in connection.execute(text(query))]
 
 
-async def _load(url: str) -> None:
+async def _load(url: str, items: list[Document]) -> None:
     def fail(place: str, reason: str) -> None:
         raise AssertionError(f"{place}: {reason}")
 
+    async with Database.opened(url, size=1, query_timeout=60) as database:
+        await load(Loader(database, "insert", "stop", fail), collection(), *items)
+
+
+def _described_items() -> list[Document]:
     days = [
         f"20{year:02}-{month:02}-{day:02}T23:59:60Z" for year in (23, 24) for month in range(14) for day in range(33)
     ]
@@ -184,9 +219,7 @@ async def _load(url: str) -> None:
     properties = [{"p": value, f"only {number}": value} for number, value in enumerate(values)]
     properties += [{"many": day, day: day} for day in days]
     properties += [{"time": f"2024-07-16T12:00:00.5{zone}", zone: zone} for zone in ("z", "+15:59", "-01:00")]
-    items = [item(f"{number}", properties=each) for number, each in enumerate(properties)]
-    async with Database.opened(url, size=1, query_timeout=60) as database:
-        await load(Loader(database, "insert", "stop", fail), collection(), *items)
+    return [item(f"{number}", properties=each) for number, each in enumerate(properties)]
 
 
 def _queryables(connection: Connection) -> list[Any]:

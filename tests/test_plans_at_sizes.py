@@ -44,5 +44,6 @@ def test_a_small_run_finds_no_fault_and_writes_each_plan(tmp_path: Path, capsys:
     plans = {path.name: path.read_text() for path in (tmp_path / "60000").iterdir()}
     assert len(plans) == len(shapes())
     assert all("Buffers: shared" in plan and "Execution Time" in plan for plan in plans.values())
-    assert "items_space_time" in plans["newest-of-a-box.txt"]
+    assert "items_cell_time" in plans["newest-of-a-box.txt"]
+    assert "items_space_time" in plans["newest-of-a-small-box.txt"]
     assert "| newest of a box |" in table

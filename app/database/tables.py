@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -127,10 +128,12 @@ items = Table(
         Computed("('x' || substr(md5(id), 1, 7))::bit(28)::integer", persisted=True),
         nullable=False,
     ),
+    Column("cell", SmallInteger, nullable=False, comment="of the globe: app.stac.cells"),
     # Box searches come out of this one already in the order of time: a nearest-neighbour scan from a far instant.
     Index("items_space_time", "collection", "geometry", "datetime", "tie", postgresql_using="gist"),
     Index("items_collection_time", "collection", "datetime", "tie"),
     Index("items_time", "datetime", "tie", "collection"),
+    Index("items_cell_time", "cell", "datetime", "tie", "collection"),
     Index("items_words", text(words.vector("id", "properties")), postgresql_using="gin"),
 )
 

@@ -1,4 +1,4 @@
-"""Statements that make, drop and list the indexes of properties."""
+"""Statements that make, drop and list the indexes of properties, and that tell which collections are large."""
 
 from app.database.fragment import Fragment, Parameter, sql
 from app.sql import properties
@@ -15,6 +15,18 @@ def listed() -> Fragment:
         " EXISTS (SELECT 1 FROM pg_stat_progress_create_index b WHERE b.index_relid = x.indexrelid) AS building"
         " FROM property_indexes p LEFT JOIN (pg_index x JOIN pg_class c ON c.oid = x.indexrelid)"
         " ON x.indrelid = 'items'::regclass AND c.relname = 'items_property_' || p.key ORDER BY p.property"
+    )
+
+
+def large(share: float) -> Fragment:
+    """The ids of the collections that have so much of all items, from 0 to 1, as the last ANALYZE found them."""
+    return sql(
+        "SELECT c.id FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace"
+        " JOIN pg_stats s ON (s.schemaname, s.tablename, s.attname) = (n.nspname, t.relname, 'collection')"
+        " CROSS JOIN unnest(s.most_common_vals::text::int[], s.most_common_freqs) AS common (key, share)"
+        " JOIN collections c ON c.key = common.key"
+        " WHERE t.oid = 'items'::regclass AND NOT s.inherited AND common.share >= ",
+        Parameter(share, "float4"),
     )
 
 

@@ -18,6 +18,7 @@ COLUMNS = {
     "id": "text",
     "collection": "int",
     "geometry": "geometry",
+    "cell": "smallint",
     "datetime": "timestamptz",
     "start_datetime": "timestamptz",
     "end_datetime": "timestamptz",
@@ -156,9 +157,9 @@ def _statistics(rows: Sequence[Row]) -> Statistics:
 
 
 _UPDATE = """DO UPDATE SET
-    (geometry, datetime, start_datetime, end_datetime, properties, content, dictionary, updated) =
-    (EXCLUDED.geometry, EXCLUDED.datetime, EXCLUDED.start_datetime, EXCLUDED.end_datetime, EXCLUDED.properties,
-    EXCLUDED.content, EXCLUDED.dictionary, now())
+    (geometry, cell, datetime, start_datetime, end_datetime, properties, content, dictionary, updated) =
+    (EXCLUDED.geometry, EXCLUDED.cell, EXCLUDED.datetime, EXCLUDED.start_datetime, EXCLUDED.end_datetime,
+    EXCLUDED.properties, EXCLUDED.content, EXCLUDED.dictionary, now())
     WHERE (items.content, items.dictionary) IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.dictionary)"""
 
 _STORED = " RETURNING id, collection, geometry, datetime, start_datetime, end_datetime, (xmax = 0) AS new), "

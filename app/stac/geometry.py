@@ -233,6 +233,12 @@ def share_of_globe(area: Sequence[bytes]) -> float:
     return sum(map(_square_degrees, area)) / (360 * 180)
 
 
+def bounds_of(part: bytes) -> Bounds:
+    """Of an EWKB geometry that has coordinates."""
+    west, south, east, north = shapely.from_wkb(part).bounds
+    return west, south, east, north
+
+
 def _square_degrees(part: bytes) -> float:
     if len(part) == _BOX.size and part[1] == _POLYGON:
         west, south, _, _, east, north = _CORNERS.unpack_from(part)

@@ -7,6 +7,7 @@ from typing import Any
 from stac_pydantic import Item
 
 from app.errors import Fault, InvalidDocument
+from app.stac import cells
 from app.stac import document as documents
 from app.stac.geometry import Footprint, disagreement, misplaced
 from app.stac.interval import parse_instant
@@ -24,13 +25,15 @@ _NEVER = datetime.min
 class CheckedItem:
     """An item as it goes into the database.
 
-    `geometry` is EWKB. `instant` is what results are sorted by: `properties.datetime`, else
-    `start_datetime`. `start` to `end` is what the datetime parameter tests. `content` is the whole item, links last.
+    `geometry` is EWKB, `cell` where on the globe it is. `instant` is what results are sorted by:
+    `properties.datetime`, else `start_datetime`. `start` to `end` is what the datetime parameter tests. `content` is
+    the whole item, links last.
     """
 
     collection: str
     id: str
     geometry: bytes | None
+    cell: int
     instant: datetime
     start: datetime
     end: datetime
@@ -60,6 +63,7 @@ def check_item(document: Any, rules: Rules = CORE) -> CheckedItem:
         collection=collection,
         id=document["id"],
         geometry=None if footprint is None else footprint.ewkb(),
+        cell=cells.of_item(None if footprint is None else footprint.bounds),
         instant=times[0],
         start=times[1],
         end=times[2],

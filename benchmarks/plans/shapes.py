@@ -23,7 +23,7 @@ _WALK_FOR_WORDS = isqrt(candidates.WORDS[0] ** 2 * (PAGE + 1))
 _WALK_IN_AREA = isqrt(candidates.AREA**2 * (PAGE + 1)) + 1  # And the first that is no tie.
 _AFRICA = [-18, -35, 52, 38]
 _WORLD = [-180, -90, 180, 90]
-_BOX = [5, 40, 15, 50]
+_BOX, _SMALL = [5, 40, 15, 50], [8, 46, 9, 47]
 _BRAZIL = [[-70, -10], [-57, -30], [-48, -26], [-35, -8], [-50, 0], [-70, -10]]
 _DEEP = Position(datetime(2019, 1, 1, tzinfo=UTC), 1 << 27, "c5-5", 5)
 _IN_TIE = Position(datetime(2020, 1, 1, tzinfo=UTC), 1 << 27, "tied-5", 21)
@@ -44,10 +44,13 @@ def shapes() -> list[Shape]:
     hardly = {"op": "<", "args": [{"property": CLOUD}, 0.001]}
     return [
         _search("newest", {}, page),
-        _search("newest of a box", {"bbox": _BOX}, streams * page),
-        _search("newest of a box, far behind", {"bbox": _BOX}, 2 * streams * page, _DEEP),
-        _search("a box and a month", {"bbox": _BOX, "datetime": _MONTH}, streams * page),
-        _search("a small box of one collection", {"bbox": [8, 46, 9, 47], "collections": ["c3"]}, page),
+        _search("newest of a small box", {"bbox": _SMALL}, streams * page),
+        _search("newest of a small box, far behind", {"bbox": _SMALL}, 2 * streams * page, _DEEP),
+        _search("a small box and a month", {"bbox": _SMALL, "datetime": _MONTH}, streams * page),
+        _search("newest of a box", {"bbox": _BOX}, _WALK_IN_AREA),
+        _search("newest of a box, far behind", {"bbox": _BOX}, _WALK_IN_AREA, _DEEP),
+        _search("a box and a month", {"bbox": _BOX, "datetime": _MONTH}, _WALK_IN_AREA),
+        _search("a small box of one collection", {"bbox": _SMALL, "collections": ["c3"]}, page),
         _search("newest of the world's box", {"bbox": _WORLD}, page),
         _search("newest of a continent's box", {"bbox": _AFRICA}, _WALK_IN_AREA),
         _search("newest of a continent's box, far behind", {"bbox": _AFRICA}, _WALK_IN_AREA, _DEEP),

@@ -50,8 +50,8 @@ def test_items_are_the_estimate_of_the_planner(own_url: str) -> None:
     run(
         own_url,
         COLLECTIONS,
-        "INSERT INTO items (id, collection, datetime, start_datetime, end_datetime, properties, content)"
-        " SELECT n::text, key, now(), now(), now(), '{}', '' FROM collections, generate_series(1, 25) AS t (n)",
+        "INSERT INTO items (id, collection, datetime, start_datetime, end_datetime, properties, content, cell)"
+        " SELECT n::text, key, now(), now(), now(), '{}', '', -1 FROM collections, generate_series(1, 25) AS t (n)",
         "ANALYZE items",
     )
     assert examined(own_url).items == 50

@@ -21,6 +21,7 @@ from app.stac.aggregation import AGGREGATIONS, SINGLE, Aggregate
 from app.stac.paging import Position, Seek
 from app.stac.search import Search
 from benchmarks.plans.explain import Plan, buffers, nodes, of_items, plan_of, rows_read
+from benchmarks.plans.rows import WITH_CELLS
 
 pytestmark = pytest.mark.anyio
 
@@ -39,8 +40,11 @@ async def large(database_url: str) -> AsyncIterator[Database]:
             await transaction.execute(sql("SET LOCAL synchronous_commit = on"))
             await transaction.execute(sql("TRUNCATE collections RESTART IDENTITY CASCADE"))
             await transaction.execute(sql(_COLLECTIONS))
-            await transaction.execute(sql(_INSERT, _SPREAD, Parameter(ITEMS, "bigint"), ") AS numbered (n)) AS timed"))
-            await transaction.execute(sql(_INSERT, _AT_ONE_INSTANT, Parameter(TIED, "bigint"), ") AS numbered (n)"))
+            for rows in (
+                sql(_SPREAD, Parameter(ITEMS, "bigint"), ") AS numbered (n)) AS timed"),
+                sql(_AT_ONE_INSTANT, Parameter(TIED, "bigint"), ") AS numbered (n)"),
+            ):
+                await transaction.execute(sql(WITH_CELLS[0], rows, WITH_CELLS[1]))
         await database.execute(sql("VACUUM ANALYZE items, collections"))
     async with Database.opened(database_url, size=1, query_timeout=120) as single:
         for name in INDEXED:
@@ -55,20 +59,21 @@ async def large(database_url: str) -> AsyncIterator[Database]:
 _COLLECTIONS = """INSERT INTO collections
     (id, content, extent, document, envelope, first_datetime, last_datetime, first_start, last_end, lag)
     SELECT 'c' || n, '{}', '{}', '{}', ST_MakeEnvelope(-180, -90, 180, 90, 4326),
-        '2014-01-01Z', '2024-01-01Z', '2014-01-01Z', '2024-01-02Z', interval '1 day'
+        CASE n WHEN 20 THEN timestamptz '2020-01-01Z' ELSE '2014-01-01Z' END,
+        CASE n WHEN 20 THEN timestamptz '2020-01-01Z' ELSE '2024-01-01Z' END,
+        '2014-01-01Z', '2024-01-02Z', interval '1 day'
     FROM generate_series(1, 20) AS numbered (n)"""
-_INSERT = """INSERT INTO items
-    (id, collection, geometry, datetime, start_datetime, end_datetime, properties, content)"""
 _SPREAD = """ SELECT 'i' || n, 1 + n % 19, ST_Expand(ST_SetSRID(ST_Point(n * 7919 % 35900 / 100.0 - 179.5,
         n * 104729 % 17000 / 100.0 - 85), 4326), 0.4), at, at, at + interval '1 day',
         CASE WHEN n % 10 < 8 THEN jsonb_build_object('cloud', n * 7919 % 10000 / 100.0, 'grid', 'g' || n % 3000)
             WHEN n % 10 = 8 THEN jsonb_build_object('cloud', 'text ' || n % 100) ELSE '{}' END
-            || jsonb_build_object('title', CASE n % 20000 WHEN 7 THEN 'rare scene' ELSE 'scene' END), ''
+            || jsonb_build_object('title', CASE n % 20000 WHEN 7 THEN 'rare scene' ELSE 'scene' END), ''::bytea
     FROM (SELECT n, timestamptz '2014-01-01Z' + n * 7919 % 3600 * interval '1 day' + n * interval '1 second' AS at
     FROM generate_series(1, """
 _AT_ONE_INSTANT = """ SELECT 'tied' || n, 20,
         ST_Expand(ST_SetSRID(ST_Point(n % 300 / 10.0, n % 290 / 10.0), 4326), 0.4),
-        '2020-01-01Z', '2020-01-01Z', '2020-01-01Z', '{"cloud": 0}', ''
+        timestamptz '2020-01-01Z', timestamptz '2020-01-01Z', timestamptz '2020-01-01Z',
+        '{"cloud": 0}'::jsonb, ''::bytea
     FROM generate_series(1, """
 
 
@@ -82,10 +87,10 @@ DEEP = Position(datetime(2016, 5, 5, tzinfo=UTC), 1 << 27, "i5", 3)
 IN_TIE = Position(datetime(2020, 1, 1, tzinfo=UTC), 1 << 27, "tied5", 20)
 SEEKS = [None, *(Seek(place, backward) for place in (DEEP, IN_TIE) for backward in (False, True))]
 
-SPACE, COLLECTION, TIME = "items_space_time", "items_collection_time", "items_time"
+SPACE, COLLECTION, TIME, CELL = "items_space_time", "items_collection_time", "items_time", "items_cell_time"
 WORDS, PROPERTY = "items_words", "items_property_"
 CASES = [
-    ({"bbox": [10, 40, 20, 50]}, SPACE, 20),
+    ({"bbox": [10, 40, 12, 42]}, SPACE, 20),
     ({"bbox": REGION, "collections": ["c3"]}, SPACE, 1),
     ({"bbox": [175, -40, -175, 40], "collections": ["c3"]}, SPACE, 2),
     ({"intersects": TRIANGLE, "collections": ["c3", "c4"]}, SPACE, 2),
@@ -110,9 +115,9 @@ async def test_search_follows_the_page(
         search = search.behind(seek)
     plan = await explain(large, statements.items.page(search, PAGE + 1), generic)
     scans = of_items(plan)
-    if not scans:  # nothing of the interval lies beyond the token, which the statement knows before it reads
+    if not scans:  # nothing of the interval or the collection lies beyond the token: it is known before it is read
         assert seek is not None
-        assert "datetime" in body
+        assert "datetime" in body or body["collections"] == ["c20"]
         return
     assert {node["Node Type"] for node in scans} == {"Index Scan"}
     if generic:  # as the service runs it; with the values another index may do as well
@@ -160,6 +165,71 @@ async def test_a_wide_area_without_new_items_is_read_through_space(large: Databa
     assert rows_read(scans) <= WALK + 1  # The first that is no tie.
 
 
+@pytest.mark.parametrize("seek", SEEKS, ids=["first", "next", "prev", "next-in-tie", "prev-in-tie"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"bbox": [10, 40, 20, 50]},
+        {"bbox": REGION},
+        {"bbox": [175, -10, -170, 10]},
+        {"bbox": [10, 40, 20, 50], "sortby": "datetime"},
+        {"bbox": REGION, "datetime": "2015-01-01T00:00:00Z/2019-01-01T00:00:00Z"},
+        {"intersects": {"type": "Polygon", "coordinates": [[[0, 0], [20, 0], [10, 25], [0, 0]]]}},
+        {"bbox": REGION, "filter": {"op": "<", "args": [{"property": "cloud"}, 50]}},
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_an_area_of_some_degrees_is_looked_for_in_its_cells(
+    large: Database, body: Plan, seek: Seek | None
+) -> None:
+    """As the items of all cells come in one order, the page is all that is read, and what is beside the area."""
+    search = Search.from_body(orjson.dumps(body))
+    if seek is not None:
+        search = search.behind(seek)
+    plan = await explain(large, statements.items.page(search, PAGE + 1, large={"c20"}), generic=True)
+    scans = of_items(plan)
+    assert {node["Index Name"] for node in scans} == {CELL}
+    assert rows_read(scans) <= WALK / 2
+    assert buffers(plan) <= 100 + 3 * WALK / 2
+
+
+@pytest.mark.parametrize("seek", [None, *SEEKS[3:]], ids=["first", "next-in-tie", "prev-in-tie"])
+async def test_a_large_collection_is_looked_for_among_the_items_of_all(large: Database, seek: Seek | None) -> None:
+    """From its own newest item on."""
+    search = Search.from_body(orjson.dumps({"bbox": [0, 0, 30, 20], "collections": ["c20"]}))
+    if seek is not None:
+        search = search.behind(seek)
+    scans = of_items(await explain(large, statements.items.page(search, PAGE + 1, large={"c20"}), generic=True))
+    assert {node["Index Name"] for node in scans} == {CELL}
+    assert rows_read(scans) <= 3 * (PAGE + 1) + 24
+
+
+async def test_what_no_cell_has_is_read_through_space(large: Database) -> None:
+    """Of the collection at one instant nothing lies there, and others come after it."""
+    search = Search.from_body(orjson.dumps({"bbox": [31, 30, 60, 50], "collections": ["c20"]}))
+    scans = of_items(await explain(large, statements.items.page(search, PAGE + 1, large={"c20"}), generic=True))
+    assert {node["Index Name"] for node in scans} == {CELL, SPACE}
+    assert rows_read(scans) <= WALK + 1 + 3 * (PAGE + 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ({"bbox": [10, 40, 12, 42]}, PAGE),  # too little of its cells
+        ({"bbox": [10, 40, 20, 50]}, 1000),  # too little for a page of so many
+        ({"bbox": [-180, 40, 180, 42]}, PAGE),  # in too many cells
+        ({"bbox": [10, 40, 20, 50], "collections": ["c3"]}, PAGE),  # items of others would be tested
+    ],
+    ids=str,
+)
+async def test_an_area_that_is_little_of_its_cells_is_read_through_space(
+    large: Database, body: Plan, rows: int
+) -> None:
+    query = statements.items.page(Search.from_body(orjson.dumps(body)), rows + 1, large={"c20"})
+    assert {node["Index Name"] for node in of_items(await explain(large, query, generic=True))} == {SPACE}
+
+
+SOME = [f"c{number}" for number in range(1, 11)]
 AT_NUMBER = replace(DEEP, keys=("41.5", None))
 AT_MANY = replace(IN_TIE, keys=("0", None))
 AT_TEXT = replace(DEEP, keys=(None, "text 5"))
@@ -259,7 +329,8 @@ async def test_an_order_that_no_index_has_is_sorted_a_page_at_a_time(
         ({"datetime": "2016-01-01T00:00:00Z/2017-01-01T00:00:00Z"}, TIME, 1),
         ({"collections": ["c3", "c5"]}, COLLECTION, 2),
         ({"collections": ["c3"], "bbox": EVERYWHERE}, COLLECTION, 1),
-        ({"collections": ["c3", "c4"], "bbox": MOST}, SPACE, 2),
+        ({"collections": ["c3", "c4"], "bbox": MOST}, COLLECTION, 2),
+        ({"bbox": REGION}, CELL, 32),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -304,8 +375,13 @@ WAYS = {
         ({"q": ["rare"], "collections": ["c3"]}, COLLECTION, WORDS),
         ({"filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, TIME, PROPERTY),
         ({"filter": {"op": "between", "args": [{"property": "cloud"}, 41.5, 41.52]}}, TIME, PROPERTY),
-        ({"bbox": MOST, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, SPACE, PROPERTY),
-        ({"bbox": EVERYWHERE, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, COLLECTION, PROPERTY),
+        ({"bbox": EVERYWHERE, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, TIME, PROPERTY),
+        ({"bbox": REGION, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}}, CELL, PROPERTY),
+        (
+            {"bbox": REGION, "filter": {"op": "=", "args": [{"property": "grid"}, "g7"]}, "collections": SOME},
+            SPACE,
+            PROPERTY,
+        ),
         ({"bbox": [120, -40, 130, -30], "sortby": "cloud"}, PROPERTY, SPACE),
         ({"q": ["rare"], "sortby": "cloud", "bbox": WIDE}, PROPERTY, WORDS),
     ],
@@ -391,7 +467,7 @@ async def test_totals_are_counted_in_an_index(large: Database, body: Plan, index
 async def test_the_bounds_of_time_follow_the_page(large: Database, body: Plan) -> None:
     asked = Aggregate.from_body(orjson.dumps(body))
     plan = await explain(large, statements.aggregations.extremes(asked.search), generic=True)
-    assert 0 < rows_read(of_items(plan)) <= 2 * 2 * 3 * 20
+    assert 0 < rows_read(of_items(plan)) <= 2 * (candidates.AREA + 2 * 3 * 20)
 
 
 async def test_all_frequencies_are_one_pass(large: Database) -> None:

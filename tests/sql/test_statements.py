@@ -38,7 +38,6 @@ TWO_TIMES = ["timestamptz"] * 2
 PLACE = ["timestamptz", "int", "int", "text"]
 FROM_THE_END = ["timestamptz"] * 3 + ["timestamptz", "int", "int", "int", "text"]
 INSIDE = ["geometry[]", *PLACE, "int", "geometry[]", "int"]
-INSIDE_OF_FIRST = ["geometry[]", "timestamptz", "int", "geometry[]", "int"]
 STRETCHES = ["geometry[]", "timestamptz[]", "timestamptz[]", "int[]", "int[]"]
 
 
@@ -78,7 +77,12 @@ def search_of(body: Document, seek: Seek | None = None) -> Search:
         ),
         ({"bbox": [0, 0, 1, 1]}, SPACE, ["geometry[]", "int", "int"], [*STRETCHES, *PLACE, "int", *INSIDE]),
         ({"bbox": [170, 0, -170, 1]}, SPACE, ["geometry[]", "int", "int"], [*STRETCHES, *PLACE, "int", *INSIDE]),
-        ({"bbox": [0, 0, 9, 9]}, SPACE, ["geometry[]", "int", *INSIDE_OF_FIRST], [*STRETCHES, *PLACE, "int", *INSIDE]),
+        (
+            {"bbox": [0, 0, 9, 9], "collections": ["a"]},
+            SPACE,
+            ["geometry[]", "int", "text[]", "geometry[]", "timestamptz", "int", "text[]", "geometry[]", "int"],
+            [*STRETCHES, *PLACE, "int", "text[]", "geometry[]", *PLACE, "int", "text[]", "geometry[]", "int"],
+        ),
         ({"intersects": point(1, 2)}, SPACE, ["geometry[]", "int", "int"], [*STRETCHES, *PLACE, "int", *INSIDE]),
         (
             {"intersects": point(1, 2), "collections": ["a"]},
@@ -101,6 +105,25 @@ def test_shape_of_a_search(body: Document, shape: str, first: list[str], behind:
         text, _ = sql.items.page(search_of(body, seek), 11).render()
         assert [known for known in SHAPES if known in text] == [shape]
         assert re.findall(r"\$\d+::(\w+(?:\[\])?)", text) == types
+
+
+@pytest.mark.parametrize(
+    ("corner", "width", "streams"), [(5, 4, 8), (3, 4, 12), (3, 9, 16), (3, 12, 16), (3, 20, 24), (3, 30, 32)]
+)
+@pytest.mark.parametrize("seek", [None, SEEK])
+def test_an_area_of_some_degrees_has_a_stream_for_each_of_its_cells(
+    corner: int, width: int, streams: int, seek: Seek | None
+) -> None:
+    """And a few that are empty: statements are as few as the numbers of streams."""
+    text, values = sql.items.page(
+        search_of({"bbox": [corner, corner, corner + width, corner + width]}, seek), 11
+    ).render()
+    near, _, otherwise = text.partition(" AS collection_id FROM (SELECT ")[2].partition(
+        "UNION ALL SELECT id, collection"
+    )
+    assert near.count("(SELECT i.* FROM items i WHERE i.cell = ") == streams
+    assert "AS area (shape) CROSS JOIN" in otherwise
+    assert values.count(20_000) == 1
 
 
 @pytest.mark.parametrize(("west", "distinct"), [(0, False), (170, True)])
@@ -207,7 +230,7 @@ AT_MARK = Seek(Position(datetime(2024, 1, 1, tzinfo=UTC), 0, MARK, 1), backward=
 CHECKED = CheckedCollection(MARK, b"c", b"e", b"{}", b"g", ((None, AT_MARK.position.datetime),))
 STORED = [MARK, b"c", b"e", b"{}", b"g", [None], [AT_MARK.position.datetime]]
 NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
-ROW = (MARK, 7, b"g", *[NEW_YEAR] * 3, b"{}", b"content", None)
+ROW = (MARK, 7, b"g", 5, *[NEW_YEAR] * 3, b"{}", b"content", None)
 
 
 @pytest.mark.parametrize(
