@@ -24,6 +24,7 @@ from rich.text import Text
 
 from app import admission, client, console, indexing, pixels
 from app import demo as demo_catalogue
+from app.api.connection import Connection
 from app.bulk import compact as compaction
 from app.bulk.load import Loader, OnError
 from app.bulk.prepare import calm_collector
@@ -324,6 +325,7 @@ def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> 
         uvicorn.run(
             "app.main:create_app",
             factory=True,
+            http=Connection,
             host=host,
             port=port,
             workers=workers,

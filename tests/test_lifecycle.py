@@ -186,6 +186,32 @@ def test_a_stop_lets_requests_end(data_dir: Path, workers: str) -> None:
         process.wait(timeout=30)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stop_answers_who_has_just_connected(data_dir: Path, workers: str) -> None:
+    log = data_dir.parent / "log"
+    with log.open("wb") as told, serving(data_dir, "--workers", workers, stderr=told) as (process, url):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            time.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            wait_until(lambda: log.read_text().count("Shutting down") == int(workers))
+            client.sendall(f"GET /conformance HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"\r\nconnection: close\r\n" in answer.lower()
+        process.wait(timeout=30)
+
+
+def test_a_stop_ends_who_has_connected_and_asks_nothing(data_dir: Path) -> None:
+    with serving(data_dir) as (process, url):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            time.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            assert client.recv(1) == b""
+        process.wait(timeout=30)
+
+
 def test_a_stop_waits_no_longer_than_it_may(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPESI_STOP_TIMEOUT", "1")
     with serving(data_dir) as (process, url), locked_items(data_dir):
