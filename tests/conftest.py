@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 
@@ -17,6 +18,10 @@ from app.database.fragment import sql
 from app.database.pool import Database
 from app.main import create_app
 from app.settings import Settings
+
+# No test looks at a clock: an example may take as long as the machine needs.
+hypothesis.settings.register_profile("upesi", deadline=None)
+hypothesis.settings.load_profile("upesi")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -321,7 +321,7 @@ foreign_links = st.lists(
 
 
 @given(members=extras, properties=extras, asset=extras, foreign=foreign_links)
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_item_is_served_as_it_was_stored(
     client: httpx.AsyncClient,
     loader: Loader,

@@ -172,7 +172,7 @@ properties_of_items = st.lists(st.dictionaries(st.sampled_from("pqrs"), values, 
 
 
 @given(before=properties_of_items, after=properties_of_items)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_every_item_is_as_its_queryables_say(
     client: httpx.AsyncClient, loader: Loader, before: list[Document], after: list[Document]
 ) -> None:

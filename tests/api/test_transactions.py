@@ -442,7 +442,7 @@ FUZZED = [("POST", ITEMS, JSON), ("PUT", ITEM, JSON), ("PATCH", ITEM, patch.MERG
     patches=st.lists(operations, max_size=4),
     where=st.sampled_from(FUZZED),
 )
-@hypothesis_settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_body_is_too_much(
     writable: httpx.AsyncClient, members: Document, patches: list[Document], where: tuple[str, str, str]
 ) -> None:

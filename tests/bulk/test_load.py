@@ -389,7 +389,7 @@ loads = st.lists(st.tuples(st.sampled_from(["insert", "upsert"]), st.lists(chang
 
 
 @given(loads=loads)
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_loads_are_a_dict(database: Database, loads: list[tuple[Mode, list[Document]]]) -> None:
     await database.execute(sql("TRUNCATE collections CASCADE"))
     model: dict[str, dict[str, Document]] = {}

@@ -66,7 +66,7 @@ def aggregates(draw: st.DrawFn) -> Document:
 
 @given(query=queries(), asked=aggregates())
 @hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 async def test_aggregations_are_those_of_the_oracle(loaded: Catalog, query: Query, asked: Document) -> None:
     searched = {name: value for name, value in query.body().items() if name != "sortby"}

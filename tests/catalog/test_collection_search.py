@@ -196,7 +196,7 @@ def ids(page: CollectionPage) -> list[str]:
 
 @given(query=queries, limit=st.sampled_from([3, 10, 100]))
 @hypothesis_settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 async def test_pages_hold_what_the_oracle_finds(loaded: Loaded, query: Query, limit: int) -> None:
     right = expected(query, loaded.served)

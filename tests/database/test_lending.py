@@ -109,6 +109,10 @@ async def test_short_statements_take_turns_on_a_few_connections(wide: Pool, monk
 
 async def test_nobody_waits_long_behind_long_statements(wide: Pool) -> None:
     long = [asyncio.create_task(pid_of(wide, 60)) for _ in range(lending._AT_ONCE + 2)]
+    for _ in range(3000):
+        if wide.used == len(long):
+            break
+        await asyncio.sleep(0.01)
     assert await asyncio.wait_for(pid_of(wide), 10)
     assert not any(task.done() for task in long)
     assert wide.used == len(long)

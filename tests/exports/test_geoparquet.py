@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 import stac_geoparquet.arrow
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.bulk.readers.geoparquet import DIFFERENCES, entries
@@ -79,7 +78,6 @@ def read(path: Path) -> list[Any]:
     return [entry.document for entry in found]
 
 
-@hypothesis_settings(deadline=None)
 @given(st.lists(items(), max_size=6))
 @example([])
 @example([item("a", properties={"a": None, "b": {}, "c": []}), item("b", properties={"a": 1, "b": [1], "c": ["x"]})])

@@ -408,7 +408,7 @@ SPATIAL = ["s_contains", "s_crosses", "s_disjoint", "s_equals", "s_intersects", 
 
 
 @given(one=geometries, other=geometries)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_geometries(filled: Database, one: Document, other: Document) -> None:
     """PostGIS fails on none that are taken."""
     try:
@@ -422,9 +422,7 @@ async def test_any_geometries(filled: Database, one: Document, other: Document) 
 
 
 @given(tree=conditions)
-@settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_random_filters(filled: Database, tree: Any) -> None:
     try:
         node = from_json(tree)

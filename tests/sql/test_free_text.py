@@ -123,7 +123,7 @@ texts = st.lists(letters, max_size=12).map("".join)
 
 
 @given(values=st.lists(texts, max_size=3), item_id=texts, terms=st.lists(texts, min_size=1, max_size=2))
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_words_are_what_is_between_punctuation(
     database: Database, values: list[str], item_id: str, terms: list[str]
 ) -> None:
@@ -133,7 +133,7 @@ async def test_words_are_what_is_between_punctuation(
 
 
 @given(values=st.lists(texts.filter(str.strip), min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_a_text_finds_itself(database: Database, values: list[str]) -> None:
     for value in values:
         assert await found(database, {"a": values}, value) is has_term(value, value)

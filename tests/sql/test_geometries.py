@@ -57,7 +57,7 @@ async def opened(database_url: str) -> AsyncIterator[Database]:
 
 
 @given(asked=geometries, stored=st.lists(geometries, min_size=1, max_size=8))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_two_geometries(opened: Database, asked: Document, stored: list[Document]) -> None:
     shape, others = geometry_ewkb(asked), [geometry_ewkb(geometry) for geometry in stored]
     assert await intersecting(opened, shape, others) == [
@@ -114,7 +114,7 @@ anything = st.fixed_dictionaries({}, optional=members | {"crs": references, "bbo
 
 
 @given(held=st.lists(geometries | anything | levels, min_size=1, max_size=20), asked=geometries)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_a_property_holds(opened: Database, held: list[Any], asked: Document) -> None:
     """It is compared as a geometry if it is a valid one, else it is unknown; PostGIS never fails."""
     a, shape = Property("a"), geometry_ewkb(asked)

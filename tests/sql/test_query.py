@@ -94,9 +94,7 @@ queries = st.dictionaries(st.sampled_from([*"nmtubdeac", "eo:cover", "missing"])
 @example(asked={"a": {"in": ["x", 1]}})
 @example(asked={"n": {"in": ["1", True]}})
 @example(asked={"a": {"contains": "y"}, "c": {"contains": "x"}})
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_random_queries(filled: Database, asked: Document) -> None:
     node = query.from_json(asked)
     if node is None:

@@ -95,7 +95,7 @@ operations = st.fixed_dictionaries(
 
 
 @given(st.lists(operations | documents, max_size=4))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_operations_are_carried_out_or_refused(asked: list[Any]) -> None:
     change = patch.read(patch.OPERATIONS, orjson.dumps(asked))
     with suppress(InvalidDocument):

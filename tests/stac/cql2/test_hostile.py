@@ -209,7 +209,7 @@ WORDS = [
 
 
 @given(words=st.lists(st.sampled_from(WORDS) | st.characters(), max_size=60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_text_is_read_or_refused(words: list[str]) -> None:
     with suppress(ValueError):
         assert from_text("".join(words)) is not None
