@@ -149,6 +149,8 @@ _TEXTS: Mapping[Kind, str] = {
 _SUMS = "count(*) AS frequency, min(m.datetime) AS earliest, max(m.datetime) AS latest"
 # A footprint in two halves, on both sides of the antimeridian, has its middle in neither: the west is moved behind the
 # east, and what they have in the middle is moved back. OFFSET keeps the planner from writing a step out several times.
+# ST_WrapX would move the west too, and stops the server at a line, with PostGIS 3.6.4 and GEOS 3.15. A point on the
+# boundary is in no clip: so the east begins a little before it.
 _PLACE = """ CROSS JOIN LATERAL (SELECT
     CASE WHEN p.x > 180 THEN 180 WHEN p.x < -180 THEN -180 ELSE p.x END AS x,
     CASE WHEN p.y > 90 THEN 90 WHEN p.y < -90 THEN -90 ELSE p.y END AS y
@@ -156,5 +158,7 @@ _PLACE = """ CROSS JOIN LATERAL (SELECT
         CASE WHEN ST_XMax(i.geometry) - ST_XMin(i.geometry) <= 180 THEN ST_Centroid(i.geometry) ELSE (SELECT
             CASE WHEN ST_XMax(moved.shape) - ST_XMin(moved.shape) < 180
             THEN ST_WrapX(ST_Centroid(moved.shape), 180, -360) ELSE ST_Centroid(i.geometry) END
-            FROM (SELECT ST_WrapX(i.geometry, 0, 360) AS shape OFFSET 0) AS moved)
+            FROM (SELECT ST_Collect(
+                ST_Translate(ST_ClipByBox2D(i.geometry, 'BOX(-540 -540, 0 540)'::box2d), 360, 0),
+                ST_ClipByBox2D(i.geometry, 'BOX(-1e-9 -540, 540 540)'::box2d)) AS shape OFFSET 0) AS moved)
         END AS at OFFSET 0) AS middle OFFSET 0) AS p OFFSET 0) AS place"""
