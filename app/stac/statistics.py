@@ -3,13 +3,12 @@
 Statistics only widen: they hold for each item that was ever stored, and so for all that are there.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import orjson
+import msgspec
 
 from app.stac.interval import parse_instant
 
@@ -75,7 +74,7 @@ class Statistic:
         if kind not in _NUMBERS:
             return True
         low, high = self.minimum, self.maximum
-        return low is not None and high is not None and low <= value <= high and _is_exact(value)
+        return low is not None and high is not None and low <= value <= high
 
     def joined(self, other: Self) -> Self:
         """What is true of the values of both."""
@@ -92,10 +91,7 @@ class Statistic:
 
 def hold(known: Mapping[str, Statistic], stored: bytes) -> bool:
     """Whether statistics by name are true of an item with these properties, as JSON."""
-    try:
-        properties: dict[str, Any] = orjson.loads(stored)
-    except ValueError:  # A number beyond what doubles hold.
-        return False
+    properties: dict[str, Any] = msgspec.json.decode(stored)
     return all(name in known and known[name].holds(value) for name, value in properties.items())
 
 
@@ -110,28 +106,13 @@ def _of_texts(values: Iterable[Any]) -> tuple[int, set[str]]:
     return (Type.TIME if len(others) < len(texts) else 0) | (Type.TEXT if others else 0), others
 
 
-def of_properties(stored: Sequence[bytes]) -> dict[str, Statistic]:
-    """By name. `stored` are the properties of items, as JSON."""
-    try:
-        found = _gathered(map(orjson.loads, stored))
-        if all(_is_exact(each.minimum) and _is_exact(each.maximum) for each in found.values()):
-            return found
-    except ValueError:  # A number beyond what doubles hold.
-        pass
-    return _gathered(map(json.loads, stored))
-
-
-def _gathered(items: Iterable[dict[str, Any]]) -> dict[str, Statistic]:
+def of_properties(stored: Iterable[bytes]) -> dict[str, Statistic]:
+    """By name. `stored` are the properties of items, as JSON; whole numbers may be of any size."""
     values: defaultdict[str, list[Any]] = defaultdict(list)
-    for properties in items:
+    for properties in map(msgspec.json.decode, stored):
         for name, value in properties.items():
             values[name].append(value)
     return {name: Statistic.of(each) for name, each in values.items() if len(name.encode()) <= NAME_BYTES}
-
-
-def _is_exact(number: float | None) -> bool:
-    """Whole numbers beyond 64 bits are read as doubles by the fast parser."""
-    return number is None or abs(number) < 1 << 63
 
 
 def _is_time(text: str) -> bool:

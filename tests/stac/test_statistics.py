@@ -2,7 +2,7 @@ import json
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.stac import statistics
@@ -67,6 +67,7 @@ def as_stored(items: list[dict[str, object]]) -> list[bytes]:
 
 
 @given(st.lists(properties), st.lists(properties))
+@example([{"a": [2**70]}], [{"a": 2**70}])
 def test_joined_statistics_are_those_of_all(some: list[dict[str, object]], others: list[dict[str, object]]) -> None:
     joined = statistics.joined(of_properties(as_stored(some)), of_properties(as_stored(others)))
     assert joined == of_properties(as_stored(some + others))
