@@ -55,6 +55,8 @@ def declared_times(extent: Any) -> tuple[Times, ...]:
 
 
 def _rectangles(box: Any) -> Iterable[bytes]:
+    if not isinstance(box, list):
+        return ()
     try:
         # In two dimensions: heights are the third and the sixth of six numbers.
         west, south, east, north = map(float, box if len(box) == 4 else (*box[0:2], *box[3:5]))
