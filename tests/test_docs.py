@@ -72,6 +72,6 @@ def test_every_error_has_a_row() -> None:
 
 
 def test_versions_of_clients_are_those_that_are_tested() -> None:
-    rows = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|", (ROOT / "docs" / "clients.md").read_text(), re.M)
+    rows = re.findall(r"^\| ([\w-]+) \| ([\d., ]+) \|", (ROOT / "docs" / "clients.md").read_text(), re.M)
     assert len(rows) == 8
-    assert [(name, told) for name, told in rows if version(name) != told] == []
+    assert [(name, told) for name, told in rows if version(name) not in told.split(", ")] == []

@@ -455,12 +455,21 @@ async def test_totals_are_counted_in_an_index(large: Database, body: Plan, index
     asked = Aggregate.from_body(orjson.dumps(body | {"aggregations": ["total_count", "datetime_max"]}))
     plan = await explain(large, statements.aggregations.counted(asked, 10, 10), generic=True)
     scans = [node for node in nodes(plan) if node.get("Relation Name") == "items" or "Index Name" in node]
-    # The index of a property begins with the collection and has the times as well.
     names = {str(node.get("Index Name")).rstrip("0123456789") for node in scans}
-    assert names & ({index, "items_property_"} if index == COLLECTION else {index})
+    assert names & ({index} | await others_as_good(large, index))
     assert "Seq Scan" not in {node["Node Type"] for node in scans}
     if body.keys() <= {"collections"}:
         assert {node["Node Type"] for node in scans if node.get("Relation Name") == "items"} == {"Index Only Scan"}
+
+
+async def others_as_good(database: Database, index: str) -> set[str]:
+    """The index of a property begins with the collection and has the times as well. PostgreSQL 18 skips from one
+    collection to the next, and reads the times of each.
+    """
+    if index == COLLECTION:
+        return {"items_property_"}
+    (row,) = await database.fetch(sql("SELECT current_setting('server_version_num')::int AS version"))
+    return {COLLECTION} if index == TIME and row["version"] >= 180_000 else set()
 
 
 @pytest.mark.parametrize("body", [case[0] for case in CASES], ids=lambda value: str(value)[:60])
