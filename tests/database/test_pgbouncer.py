@@ -43,6 +43,12 @@ logfile = {folder}/log
 """
 
 
+def is_old() -> bool:
+    """PgBouncer keeps prepared statements since 1.21, if it is told to."""
+    version = subprocess.run([str(PROGRAM), "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, version.split()[1].split(".")[:2])) < (1, 21)
+
+
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     # Not below pytest's own folder, which another user cannot enter when the tests run as root.
@@ -64,7 +70,8 @@ def pooled_url(database_url: str, folder: Path) -> Iterator[str]:
         "user": parts.username,
         "folder": folder,
     }
-    (folder / "pgbouncer.ini").write_text(CONFIGURATION.format(**values))
+    keeping = "" if is_old() else "max_prepared_statements = 200\n"
+    (folder / "pgbouncer.ini").write_text(CONFIGURATION.format(**values) + keeping)
     user = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     shutil.chown(folder, user.pw_uid, user.pw_gid)
     command = [str(PROGRAM), "-q", str(folder / "pgbouncer.ini")]
@@ -85,10 +92,14 @@ def pooled_url(database_url: str, folder: Path) -> Iterator[str]:
         process.terminate()
 
 
-@pytest.fixture
-async def pooled(pooled_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+@pytest.fixture(params=[False, True], ids=["without-prepared-statements", "with-prepared-statements"])
+async def pooled(
+    request: pytest.FixtureRequest, pooled_url: str, database: Database
+) -> AsyncIterator[httpx.AsyncClient]:
     del database  # which empties the tables first
-    settings = Settings(database_url=pooled_url, prepared_statements=False, writes="open")
+    if request.param and is_old():
+        pytest.skip("this PgBouncer knows no prepared statements")
+    settings = Settings(database_url=pooled_url, prepared_statements=request.param, writes="open")
     async with serving(settings) as client:
         yield client
 
@@ -132,12 +143,6 @@ async def test_a_query_that_takes_too_long_is_cancelled(pooled_url: str) -> None
                 await database.fetch(sql("SELECT pg_sleep(20)"))
         with anyio.fail_after(5):
             assert await database.fetch(sql("SELECT 1 AS one"))
-
-
-def is_old() -> bool:
-    """PgBouncer 1.21 keeps prepared statements, if it is told to."""
-    version = subprocess.run([str(PROGRAM), "--version"], capture_output=True, text=True, check=True).stdout
-    return tuple(map(int, version.split()[1].split(".")[:2])) < (1, 21)
 
 
 async def test_prepared_statements_that_get_lost_are_told(pooled_url: str) -> None:
