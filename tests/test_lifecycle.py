@@ -56,9 +56,8 @@ def serving(
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
     for _ in range(900):
         assert process.poll() is None, "the service stopped by itself"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0:
-                return url
+        if connects(url):
+            return url
         time.sleep(0.1)
     raise AssertionError("the service does not answer")
 
@@ -190,12 +189,11 @@ def test_a_stop_lets_requests_end(data_dir: Path, workers: str) -> None:
 def test_a_stop_answers_who_has_just_connected(data_dir: Path, workers: str) -> None:
     log = data_dir.parent / "log"
     with log.open("wb") as told, serving(data_dir, "--workers", workers, stderr=told) as (process, url):
-        host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=60) as client:
+        with socket.create_connection(address_of(url), timeout=60) as client:
             time.sleep(1)
             process.send_signal(signal.SIGTERM)
             wait_until(lambda: log.read_text().count("Shutting down") == int(workers))
-            client.sendall(f"GET /conformance HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            client.sendall(b"GET /conformance HTTP/1.1\r\nHost: stac.test\r\n\r\n")
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert b"\r\nconnection: close\r\n" in answer.lower()
@@ -204,8 +202,7 @@ def test_a_stop_answers_who_has_just_connected(data_dir: Path, workers: str) -> 
 
 def test_a_stop_ends_who_has_connected_and_asks_nothing(data_dir: Path) -> None:
     with serving(data_dir) as (process, url):
-        host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=60) as client:
+        with socket.create_connection(address_of(url), timeout=60) as client:
             time.sleep(1)
             process.send_signal(signal.SIGTERM)
             assert client.recv(1) == b""
@@ -226,7 +223,11 @@ def test_a_stop_waits_no_longer_than_it_may(data_dir: Path, monkeypatch: pytest.
 
 def connects(url: str) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
+        return probe.connect_ex(address_of(url)) == 0
+
+
+def address_of(url: str) -> tuple[str, int]:
+    return "127.0.0.1", int(url.rpartition(":")[2])
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

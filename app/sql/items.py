@@ -117,7 +117,7 @@ def _tested(search: Search, rows: int, source: Fragment) -> Fragment:
         source,
         " JOIN collections c ON c.key = i.collection WHERE TRUE",
         every(search),
-        all_of(None if search.seek is None else order.after(search.seek)),
+        all_of(order.behind_token(search)),
         " ",
         order.by("i"),
         limit(rows),

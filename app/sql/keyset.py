@@ -83,6 +83,10 @@ class Order:
             ")",
         )
 
+    def behind_token(self, search: Search) -> Fragment | None:
+        """The same of the search's token, where it has one."""
+        return None if search.seek is None else self.after(search.seek)
+
     def stretches(self, seek: Seek) -> Fragment:
         """Ranges of `datetime` and `tie` that together hold the rows behind a token, for an index that has no row
         comparison: the rest of the token's own instant, and what lies beyond it.

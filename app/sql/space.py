@@ -144,9 +144,7 @@ def _stream_through_space(search: Search, order: Order, rows: int, walk: Walk | 
         if order.descending
         else f"i.datetime >= far.instant AND i.datetime < far.instant + {_WINDOW}",
         " AND i.tie BETWEEN stretch.low AND stretch.high" if search.seek else "",
-        all_of(
-            overlaps(search.interval), matches(search.filter), None if search.seek is None else order.after(search.seek)
-        ),
+        all_of(overlaps(search.interval), matches(search.filter), order.behind_token(search)),
         f" ORDER BY {', '.join(distances)}",
     )
     page = Parameter(rows, "int")

@@ -1,4 +1,5 @@
 import re
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -11,6 +12,9 @@ from app.stac.interval import Interval, format_instant, parse_instant
 
 MICROSECOND = timedelta(microseconds=1)
 NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+NEW_WORDS = sys.version_info >= (3, 14)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +71,9 @@ def test_the_ends_of_time_are_not_infinity(text: str, inside: datetime) -> None:
         ("+2024-01-01T00:00:00Z", "is not an RFC 3339 date-time"),
         ("\u0662024-01-01T00:00:00Z", "is not an RFC 3339 date-time"),
         ("2024-W01-1T00:00:00Z", "is not an RFC 3339 date-time"),
-        ("0000-01-01T00:00:00Z", "is not a date-time: year "),
+        ("0000-01-01T00:00:00Z", "year must be in 1..9999, not 0" if NEW_WORDS else "year 0 is out of range"),
         ("2024-13-01T00:00:00Z", "month must be in 1..12"),
-        ("2023-02-29T00:00:00Z", "is not a date-time: day "),
+        ("2023-02-29T00:00:00Z", "day 29 must be in range 1..28" if NEW_WORDS else "day is out of range for month"),
         ("2024-01-01T24:00:00Z", "hour must be in 0..23"),
         ("2024-01-01T00:60:00Z", "minute must be in 0..59"),
         ("2024-01-01T00:00:61Z", "second must be in 0..59"),

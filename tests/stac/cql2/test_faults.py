@@ -1,5 +1,6 @@
 """What is wrong with a filter is said, in both encodings."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ TEXTS = [
     ("lower(a, a) = 'x'", "lower: has 2 arguments instead of 1"),
     ("lower() = 'x'", "lower: has 0 arguments instead of 1"),
     ("abs('x') = 1", "abs: has a text where it takes a number"),
-    ("a = DATE('2023-02-30')", "is not a date-time: day "),
+    ("a = DATE('2023-02-30')", "day 30 must be in range" if sys.version_info >= (3, 14) else "day is out of range"),
     ("a = DATE('2023')", "is not a date such as"),
     ("a = TIMESTAMP('2023-01-01')", "is not an RFC 3339 date-time"),
     ("t_after(a, 5)", "has a number where it takes a time or an interval"),
