@@ -25,6 +25,7 @@ from rich.text import Text
 from app import admission, client, console, indexing, pixels
 from app import demo as demo_catalogue
 from app.api.connection import Connection
+from app.api.listening import parted
 from app.bulk import compact as compaction
 from app.bulk.load import Loader, OnError
 from app.bulk.prepare import calm_collector
@@ -321,11 +322,12 @@ def _introduce(url: str) -> None:
 def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> None:
     # Worker processes are started afresh: the environment is how they learn of the embedded cluster.
     os.environ["UPESI_DATABASE_URL"] = url
-    with _folder_of_metrics(settings, workers):
+    with _folder_of_metrics(settings, workers), parted():
         uvicorn.run(
             "app.main:create_app",
             factory=True,
             http=Connection,
+            loop="app.api.listening:Loop",
             host=host,
             port=port,
             workers=workers,

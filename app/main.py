@@ -1,7 +1,9 @@
 """The composition root: the only module that imports every room."""
 
+import asyncio
 import gc
 import logging
+import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
@@ -200,6 +202,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings.metrics != "off":
             await _publish(stack, app, settings.metrics)
         stack.enter_context(_heap_set_apart())
+        stack.enter_context(_ended_with_the_first_process())
         yield
 
 
@@ -211,6 +214,27 @@ def _heap_set_apart() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def _ended_with_the_first_process() -> Iterator[None]:
+    """A worker stops when the process that started it is killed: nobody else would tell it, and it would keep the
+    port."""
+    first = parent_process()
+    if first is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(first.sentinel)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(first.sentinel, stop)
+    try:
+        yield
+    finally:
+        loop.remove_reader(first.sentinel)
 
 
 async def _publish(stack: AsyncExitStack, app: FastAPI, where: str) -> None:

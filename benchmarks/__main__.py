@@ -9,6 +9,7 @@ Results go to benchmarks/results (JSON and SVG) and into the tables of benchmark
 """
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ _HERE = Path(__file__).parent
 def main(given: list[str]) -> None:
     arguments = _arguments(given)
     wrk.check()
+    # pip has compiled the peers; what is imported of this folder is compiled by its first import, if it may be.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     programs = peers.installed(arguments.peers) if arguments.peer else None
     effort = parts.Effort(arguments.seconds, arguments.rounds, arguments.pages)
     with parts.stage(_catalogue(arguments), programs, effort) as stage:

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,6 @@ from benchmarks.services import UPESI, Service
 
 CLIENTS = 16
 _MANY_COLLECTIONS = 10_000
-_UPESI_COMMAND = Path(sys.executable).with_name("upesi")
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,8 @@ def stage(made: Catalogue, programs: Path | None, effort: Effort) -> Iterator[St
 def _load(written: Written, url: str, found: Peers | None) -> list[Row]:
     say("Loading them …")
     environment = {"UPESI_DATABASE_URL": url}
-    services.cost([_UPESI_COMMAND, "load", written.collections], environment)
-    spent = {UPESI: services.cost([_UPESI_COMMAND, "load", written.items], environment)}
+    services.cost([services.UPESI_COMMAND, "load", written.collections], environment)
+    spent = {UPESI: services.cost([services.UPESI_COMMAND, "load", written.items], environment)}
     urls = {UPESI: url}
     if found:
         spent[PGSTAC], urls[PGSTAC] = found.load(written), found.url
@@ -95,7 +93,7 @@ def search(stage: Stage) -> Part:
         rows = [row for scenario in asked for row in _compared(playing, scenario, stage.effort, (20, 0.1))]
         rows += _pages(playing, stage)
     subprocess.run(
-        [str(_UPESI_COMMAND), "index", "add", CLOUD],
+        [str(services.UPESI_COMMAND), "index", "add", CLOUD],
         env={**os.environ, "UPESI_DATABASE_URL": stage.url},
         check=True,
         stdout=subprocess.DEVNULL,
@@ -163,7 +161,7 @@ def collections(stage: Stage) -> Part:
         file = folder / "collections.ndjson"
         made = catalogue.many_collections(stage.written.catalogue, _MANY_COLLECTIONS)
         file.write_text("".join(f"{json.dumps(each)}\n" for each in made))
-        services.cost([_UPESI_COMMAND, "load", file], {"UPESI_DATABASE_URL": stage.url})
+        services.cost([services.UPESI_COMMAND, "load", file], {"UPESI_DATABASE_URL": stage.url})
         if stage.peers:
             stage.peers.load_collections(file)
     with stage.playing() as playing:

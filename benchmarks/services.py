@@ -23,6 +23,7 @@ from app.database import embedded, schema
 
 WORKERS = 2
 UPESI, SKETCH = "Upesi", "sketch"
+UPESI_COMMAND = Path(sys.executable).with_name("upesi")
 Answer = TypeVar("Answer")
 _PATIENCE = 60  # seconds for a service to answer, and to have nothing more to do
 _GLANCE, _IDLE = 0.2, 0.1  # seconds, and the share of a processor that is as good as nothing
@@ -103,7 +104,7 @@ def uvicorn(target: str, port: int, *options: str, python: str | Path = sys.exec
 @contextmanager
 def upesi(url: str, name: str = UPESI, **settings: str) -> Iterator[Service]:
     port = free_port()
-    command = uvicorn("app.main:create_app", port, "--factory")
+    command: list[str | Path] = [UPESI_COMMAND, "serve", "--port", str(port), "--workers", str(WORKERS)]
     with process(command, port, {"UPESI_DATABASE_URL": url, **settings}) as (base, pid):
         yield Service(name, base, pid, url)
 

@@ -11,13 +11,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 import asyncpg
 import httpx
 import orjson
+import psutil
 import pytest
 
 from app.database import embedded
@@ -271,6 +272,43 @@ def test_workers_are_replaced_and_no_connection_is_refused(data_dir: Path) -> No
         assert set(statuses) == {200}
         assert len(statuses) > 20
         wait_until(lambda: len(workers_of(process.pid)) == 2)
+
+
+def test_connections_are_parted_among_workers(data_dir: Path) -> None:
+    log = data_dir.parent / "log"
+    with log.open("wb") as told, serving(data_dir, "--workers", "2", stderr=told) as (process, url):
+        wait_until(lambda: log.read_text().count("startup complete") == 2)
+        fewest = []
+        for _ in range(5):
+            with ExitStack() as clients:
+                for _ in range(32):
+                    clients.enter_context(socket.create_connection(address_of(url), timeout=60))
+                wait_until(lambda: sum(connections(process.pid, url)) == 32)
+                fewest.append(min(connections(process.pid, url)))
+            wait_until(lambda: sum(connections(process.pid, url)) == 0)
+    assert sorted(fewest)[2] >= 12
+    log.unlink()
+
+
+def connections(pid: int, url: str) -> list[int]:
+    """How many each worker has with clients."""
+    return [
+        sum(
+            each.laddr == address_of(url) and each.status == psutil.CONN_ESTABLISHED
+            for each in psutil.Process(worker).net_connections("tcp")
+        )
+        for worker in workers_of(pid)
+    ]
+
+
+def test_workers_end_when_the_process_that_started_them_is_killed(data_dir: Path) -> None:
+    with serving(data_dir, "--workers", "2") as (process, url):
+        started = workers_of(process.pid)
+        process.kill()
+        wait_until(lambda: not any(map(is_alive, started)))
+        assert not connects(url)
+    with serving(data_dir, "--workers", "2") as (_, url):
+        assert ids(url) == set()
 
 
 def workers_of(pid: int) -> set[int]:
