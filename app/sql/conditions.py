@@ -13,6 +13,8 @@ from app.stac.search import Search
 
 # Of all collections, where none is named.
 LONGEST = ("(SELECT max(lag) FROM collections)", "(SELECT max(lead) FROM collections)")
+# Of more than a century, PostgreSQL makes an interval of seconds that is some microseconds short.
+_ROUNDED = "interval '1 millisecond'"
 ROW = "i.id, i.collection, i.datetime, i.tie, i.content, i.dictionary"
 
 
@@ -122,17 +124,18 @@ def not_after(instant: Fragment | None) -> Fragment | None:
 
 
 def earliest(interval: Interval | None, lag: str) -> Fragment | None:
-    """Not before year 1: an item that ends in 9999 makes a lag that leads beyond what PostgreSQL's calendar has."""
+    """Not before year 1, or nearly: an item that ends in 9999 makes a lag that leads beyond what PostgreSQL's calendar
+    has."""
     if interval is None or not interval.start:
         return None
     start = Parameter(interval.start, "timestamptz")
-    return sql("greatest(", start, f", timestamptz '0001-01-01Z' + {lag}) - {lag}")
+    return sql("greatest(", start, f", timestamptz '0001-01-01Z' + {lag}) - {lag} - {_ROUNDED}")
 
 
 def latest(interval: Interval | None, lead: str) -> Fragment | None:
     if interval is None or not interval.end:
         return None
-    return sql(Parameter(interval.end, "timestamptz"), f" + {lead}")
+    return sql(Parameter(interval.end, "timestamptz"), f" + {lead} + {_ROUNDED}")
 
 
 def limit(rows: int) -> Fragment:
