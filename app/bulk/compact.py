@@ -56,7 +56,9 @@ async def compact(database: Database, names: Sequence[str]) -> AsyncGenerator[Co
         if newest is not None:
             async for stale in _stale(database, newest):
                 await _rewrite(database, newest, stale, compaction)
-            await _drop(database, newest, compaction)
+            # Who has read items just before they were rewritten still needs the dictionary that they had.
+            if not compaction.rewritten:
+                await _drop(database, newest, compaction)
         yield compaction
 
 

@@ -192,6 +192,8 @@ class Database:
                 wanted = Parameter(missing, "int[]")
                 rows = await fetch(sql("SELECT key, content FROM dictionaries WHERE key = ANY(", wanted, ")"))
                 self._decoders.update((row["key"], Decoder(row["content"])) for row in rows)
+        if not keys <= self._decoders.keys():
+            raise Unavailable("items were rewritten while they were read: ask again")
 
     async def decoded(
         self, rows: Sequence[Record | dict[str, Any]], transaction: "Transaction | None" = None
