@@ -13,7 +13,7 @@ from app import sql
 from app.database import content as contents
 from app.database.content import Encoder
 from app.database.pool import Database, Transaction
-from app.errors import Dangling, Unavailable
+from app.errors import Unavailable
 from app.sql.loading import Mode, Row
 from app.sql.queryables import Statistics
 from app.stac import statistics
@@ -102,21 +102,16 @@ class Writer:
     async def insert(self, item: CheckedItem) -> bool | None:
         """One item in one statement: whether it is new; None where its collection does not exist."""
         packer = self._packers.get(item.collection)
-        remembered = packer is not None
         if packer is None:
             packer = (await self._read([item.collection], None)).get(item.collection)
         if packer is None:
             return None
         known = self._known.hold(packer.collection, item.properties)
         found = {} if known else {packer.collection: statistics.of_properties([item.properties])}
-        try:
-            stored = await self._database.fetch(sql.loading.insert(packer.pack(item).row, found))
-        except Dangling:
-            # It was deleted, and may have been made again since, with another key.
-            self._packers.pop(item.collection, None)
-            return await self.insert(item) if remembered else None
-        if not stored and packer.dictionary is not None:
-            # It is there already; or the dictionary is gone, with its collection, or dropped by `upesi compact`.
+        stored = await self._database.fetch(sql.loading.insert(item.collection, packer.pack(item).row, found))
+        if not stored:
+            # It is there already; or the dictionary is gone, dropped by `upesi compact`; or the collection, which may
+            # have been made again since, with another key.
             newest = (await self._read([item.collection], None)).get(item.collection)
             if newest is None:
                 self._packers.pop(item.collection, None)
@@ -157,7 +152,7 @@ class Writer:
             if isinstance(item, CheckedItem):
                 texts.append(item.content)
         packers = await self._held(transaction, items, keys)
-        for name in packers:
+        for name in packers.keys() & self._packers.keys():
             self._packers.move_to_end(name)
         missing = [name for name in grouped if name not in packers]
         if missing:

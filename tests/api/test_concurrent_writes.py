@@ -114,3 +114,44 @@ async def test_a_reader_does_not_wait_for_a_writer(writable: httpx.AsyncClient, 
         with anyio.fail_after(10):
             for path in ("/search", ITEMS, f"{ITEMS}/thing", "/collections/things"):
                 assert (await writable.get(path)).status_code == 200
+
+
+async def test_batches_of_a_collection_that_gets_its_first_dictionary(writable: httpx.AsyncClient) -> None:
+    for number in range(6):
+        owner = f"c{number}"
+        await writable.post("/collections", json=collection(owner))
+        path = f"/collections/{owner}/items"
+        assert (await writable.post(path, json=item("first", owner))).status_code == 201
+        batches = [[item(f"{batch} {n}", owner) for n in range(100)] for batch in range(4)]
+        bodies = [{"type": "FeatureCollection", "features": features} for features in batches]
+        responses = await together(*(writable.post(path, json=body) for body in bodies))
+        assert {response.status_code for response in responses} == {201}
+
+
+async def test_collection_goes_while_items_of_it_are_written(writable: httpx.AsyncClient) -> None:
+    many = [item(f"item {n}", properties={"n": n}) for n in range(2000)]
+    assert (await writable.post(ITEMS, json={"type": "FeatureCollection", "features": many})).status_code == 201
+    begun, gone = asyncio.Event(), asyncio.Event()
+
+    async def write(client: int) -> set[int]:
+        statuses = set()
+        for number in range(10_000):
+            document = item(f"{client} {number}", properties={"n": number})
+            statuses.add((await writable.post(ITEMS, json=document)).status_code)
+            if number == 20:
+                begun.set()
+            if gone.is_set():
+                break
+        return statuses
+
+    async def delete() -> set[int]:
+        await begun.wait()
+        try:
+            return {(await writable.delete("/collections/things?cascade=true")).status_code}
+        finally:
+            gone.set()
+
+    deleted, *written = await together(delete(), *map(write, range(4)))
+    assert deleted == {204}
+    assert set().union(*written) <= {201, 404}
+    assert 404 in set().union(*written)

@@ -9,8 +9,9 @@ import pytest
 from app.bulk.load import Loader
 from app.database.fragment import Parameter, sql
 from app.database.pool import Database
+from app.sql import loading
 from app.stac.item import check_item
-from app.writer import Writer
+from app.writer import Packer, Writer
 from tests.factories import box, collection, item, load, point
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +105,12 @@ async def test_what_a_server_has_lost_is_told_again_after_a_minute(
     monkeypatch.setattr("app.writer.monotonic", lambda: now)
     await writer.insert(check_item(item("third", properties={"n": 1})))
     assert [row[0] for row in await queryables(database, "things")] == ["datetime", "n"]
+
+
+async def test_items_are_locked_in_the_order_of_their_column(database: Database, loader: Loader) -> None:
+    """Whatever the collation of the database: a batch that locks what it replaces does it in that order too."""
+    await load(loader, collection())
+    (row,) = await database.fetch(loading.newest_dictionaries(["things"]))
+    packed = Packer(row["key"], None, None).pack(check_item(item()))
+    plan = await database.fetch(sql("EXPLAIN ", loading.store([packed.row] * 2, "upsert")))
+    assert any('Sort Key: given.id COLLATE "C", given.collection' in line["QUERY PLAN"] for line in plan)
