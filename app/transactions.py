@@ -32,13 +32,26 @@ from app.stac.validation import Rules
 from app.writer import Writer
 
 Document = dict[str, Any]
-# The tags of the states a change is meant for; None is any.
-Tags = frozenset[str] | None
 Result = TypeVar("Result")
 
 _NAMED = 20
 # Longer texts are read and checked beside the event loop, where other requests would wait for them.
 _LONG_BYTES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """The states a change is meant for, by their tags (RFC 9110, 13.1): one of `match`, and none of `unless`. None is
+    every state."""
+
+    match: frozenset[str] | None = None
+    unless: frozenset[str] | None = frozenset()
+
+    def holds(self, tag: str) -> bool:
+        return (self.match is None or tag in self.match) and self.unless is not None and tag not in self.unless
+
+
+_ANY_STATE = Precondition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +106,26 @@ class Transactions:
             self._demand("update", collection)
         return await self._write(collection, found, bulk.method)
 
-    async def replace_item(self, collection: str, item_id: str, text: bytes, tags: Tags) -> StoredItem:
+    async def replace_item(self, collection: str, item_id: str, text: bytes, state: Precondition) -> StoredItem:
         """Raises NotFound, PreconditionFailed, InvalidBody."""
         document = _parsed(text)
-        return await self._change_item(collection, item_id, lambda _: document, tags)
+        return await self._change_item(collection, item_id, lambda _: document, state)
 
-    async def patch_item(self, collection: str, item_id: str, patch: Patch, tags: Tags) -> StoredItem:
+    async def patch_item(self, collection: str, item_id: str, patch: Patch, state: Precondition) -> StoredItem:
         """The item is locked while the patch is applied, so that none of several at once is lost.
 
         Raises NotFound, PreconditionFailed, InvalidBody.
         """
-        return await self._change_item(collection, item_id, patch, tags)
+        return await self._change_item(collection, item_id, patch, state)
 
-    async def delete_item(self, collection: str, item_id: str, tags: Tags) -> None:
+    async def delete_item(self, collection: str, item_id: str, state: Precondition) -> None:
         """Raises NotFound, PreconditionFailed."""
-        if tags is None:
+        if state == _ANY_STATE:
             if await self.catalog.database.fetch_one(sql.transactions.delete_item(collection, item_id)) is None:
                 raise no_item(collection, item_id)
             return
         async with self.catalog.database.transaction() as transaction:
-            await self._locked_item(transaction, collection, item_id, tags)
+            await self._locked_item(transaction, collection, item_id, state)
             await transaction.execute(sql.transactions.delete_item(collection, item_id))
 
     async def create_collections(self, text: bytes) -> StoredCollection | list[StoredCollection]:
@@ -131,20 +144,20 @@ class Transactions:
         stored = [StoredCollection(collection.id, collection.content, collection.extent) for collection in checked]
         return stored[0] if members is None else stored
 
-    async def replace_collection(self, collection: str, text: bytes, tags: Tags) -> StoredCollection:
+    async def replace_collection(self, collection: str, text: bytes, state: Precondition) -> StoredCollection:
         """Its items are left as they are. Raises NotFound, PreconditionFailed, InvalidBody."""
         document = _parsed(text)
-        return await self._change_collection(collection, lambda _: document, tags)
+        return await self._change_collection(collection, lambda _: document, state)
 
-    async def patch_collection(self, collection: str, patch: Patch, tags: Tags) -> StoredCollection:
+    async def patch_collection(self, collection: str, patch: Patch, state: Precondition) -> StoredCollection:
         """Its items are left as they are. Raises NotFound, PreconditionFailed, InvalidBody."""
-        return await self._change_collection(collection, patch, tags)
+        return await self._change_collection(collection, patch, state)
 
-    async def delete_collection(self, collection: str, cascade: bool, tags: Tags) -> None:
+    async def delete_collection(self, collection: str, cascade: bool, state: Precondition) -> None:
         """Raises NotFound, PreconditionFailed; Conflict for a collection with items, unless they are to go too."""
         async with self.catalog.database.transaction() as transaction:
             await transaction.execute(sql.transactions.lock_collection_alone(collection))
-            await self._locked_collection(transaction, collection, tags)
+            await self._locked_collection(transaction, collection, state)
             if cascade:
                 await transaction.execute(sql.transactions.delete_items(collection))
             elif await transaction.fetch(sql.transactions.any_item(collection)):
@@ -175,9 +188,9 @@ class Transactions:
         new = sum(row["new"] for row in stored)
         return BatchReport(len(found), new, len(stored) - new, len(found) - len(stored))
 
-    async def _change_item(self, collection: str, item_id: str, change: Patch, tags: Tags) -> StoredItem:
+    async def _change_item(self, collection: str, item_id: str, change: Patch, state: Precondition) -> StoredItem:
         async with self.catalog.database.transaction() as transaction:
-            before, key = await self._locked_item(transaction, collection, item_id, tags)
+            before, key = await self._locked_item(transaction, collection, item_id, state)
 
             def work_out() -> CheckedItem:
                 with _told():
@@ -189,9 +202,9 @@ class Transactions:
                 await self.writer.put(transaction, [item], {collection: key}, "upsert")
         return StoredItem(collection, item_id, item.content)
 
-    async def _change_collection(self, collection: str, change: Patch, tags: Tags) -> StoredCollection:
+    async def _change_collection(self, collection: str, change: Patch, state: Precondition) -> StoredCollection:
         async with self.catalog.database.transaction() as transaction:
-            row = await self._locked_collection(transaction, collection, tags)
+            row = await self._locked_collection(transaction, collection, state)
             before: bytes = row["content"][:-1] + b',"extent":' + row["extent"] + b"}"
             with _told():
                 document = _with_name(change(documents.parse(before)), collection)
@@ -200,23 +213,23 @@ class Transactions:
         return stored_collection({**row, "content": checked.content, "extent": checked.extent})
 
     async def _locked_item(
-        self, transaction: Transaction, collection: str, item_id: str, tags: Tags
+        self, transaction: Transaction, collection: str, item_id: str, state: Precondition
     ) -> tuple[bytes, int]:
         """Its content, and the key of its collection."""
         rows = await transaction.fetch(sql.transactions.lock_items(collection, [item_id]))
         if not rows:
             raise no_item(collection, item_id)
         (content,) = await self.catalog.database.decoded(rows, transaction)
-        _check_state(tags, content)
+        _check_state(state, content)
         return content, rows[0]["collection"]
 
-    async def _locked_collection(self, transaction: Transaction, collection: str, tags: Tags) -> Record:
+    async def _locked_collection(self, transaction: Transaction, collection: str, state: Precondition) -> Record:
         if not await transaction.fetch(sql.transactions.lock_collection(collection)):
             raise no_collection(collection)
         # Read behind the lock: what the lock waited for is there now.
         (row,) = await transaction.fetch(sql.collections.one(collection))
         served = stored_collection(row)
-        _check_state(tags, served.content + served.extent)
+        _check_state(state, served.content + served.extent)
         return row
 
     async def _restamped(
@@ -330,9 +343,14 @@ def _with_links(document: Any) -> Document:
     return filled
 
 
-def _check_state(tags: Tags, content: bytes) -> None:
-    if tags is not None and documents.tag(content) not in tags:
-        raise PreconditionFailed("it was changed since: GET it again for its ETag", "If-Match")
+def _check_state(state: Precondition, content: bytes) -> None:
+    if state == _ANY_STATE:
+        return
+    tag = documents.tag(content)
+    if not state.holds(tag):
+        parameter = "If-Match" if state.match is not None and tag not in state.match else "If-None-Match"
+        reason = "was changed since: GET it again for its ETag" if parameter == "If-Match" else "is in that state"
+        raise PreconditionFailed(f"it {reason}", parameter)
 
 
 def _exist(collection: str, ids: Sequence[str]) -> Conflict:

@@ -14,8 +14,8 @@ from fastapi import Depends, Request
 
 from app.api import freshness, negotiation
 from app.api.access import admitted, authorise
+from app.api.entity_tags import entity_tags, states_of
 from app.api.links import GEOJSON, JSON, base_url
-from app.api.middleware import without_encoding
 from app.assets.signing import Signers
 from app.catalog import Catalog
 from app.errors import InvalidRequest, PreconditionMissing, TooLarge, UnsupportedType
@@ -29,7 +29,7 @@ from app.stac.parameters import check_known
 from app.stac.patch import MERGE, OPERATIONS
 from app.stac.search import ITEMS_PARAMETERS, SEARCH_PARAMETERS, Search
 from app.stopwatch import Stopwatch
-from app.transactions import Tags, Transactions
+from app.transactions import Precondition, Transactions
 
 Asked = TypeVar("Asked", Search, CollectionSearch)
 
@@ -226,7 +226,7 @@ class Change:
     watch: Stopwatch
     media_type: str
     text: bytes
-    tags: Tags
+    state: Precondition
     wants_content: bool
     files: bool
 
@@ -242,13 +242,13 @@ def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Call
         context = await context_of(request)
         await authorise(request, context.catalog, _ACTIONS[request.method])
         media_type = _media_type(request, media_types) if media_types else ""
-        tags = _tags(request, context.settings)
+        state = _precondition(request, context.settings)
         text = await _body(request) if media_types else b""
         request.scope["upesi.exchange"].let_be()
         wants_content = "return=representation" in request.headers.get("prefer", "").replace(" ", "").lower()
         context.watch.lap("parse")
         transactions: Transactions = request.app.state.transactions.by(context.catalog.rights)
-        return Change(transactions, context.base, context.watch, media_type, text, tags, wants_content, context.files)
+        return Change(transactions, context.base, context.watch, media_type, text, state, wants_content, context.files)
 
     return read
 
@@ -261,15 +261,15 @@ def _media_type(request: Request, known: Sequence[str]) -> str:
     return media_type
 
 
-def _tags(request: Request, settings: Settings) -> Tags:
-    """The states If-Match names (RFC 9110, 13.1.1: weak tags match none). Raises PreconditionMissing."""
-    header = request.headers.get("if-match")
-    if header is None:
+def _precondition(request: Request, settings: Settings) -> Precondition:
+    """Raises PreconditionMissing."""
+    match, unless = (entity_tags(request.headers.getlist(name)) for name in ("if-match", "if-none-match"))
+    if match is None:
         if settings.require_if_match and request.method != "POST":
             raise PreconditionMissing("a change has to name the ETag of what it changes, in If-Match", "If-Match")
-        return None
-    tags = [without_encoding(tag.strip()) for tag in header.split(",")]
-    return None if "*" in tags else frozenset(tag[1:-1] for tag in tags if tag[:1] == '"')
+        return Precondition(unless=states_of(unless or ()))
+    # Weak tags match none (RFC 9110, 13.1.1).
+    return Precondition(states_of(tag for tag in match if not tag.startswith("W/")), states_of(unless or ()))
 
 
 async def _deletion_of_collection(request: Request) -> bool:

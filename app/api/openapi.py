@@ -93,8 +93,13 @@ def _body(*schemas: dict[str, Any], shown: Examples, media_types: tuple[str, ...
     return {"requestBody": {"required": True, "content": content}}
 
 
-_HEADER = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}}
-IF_MATCH: dict[str, Any] = {"parameters": [_HEADER | {"description": "The ETag of the state the change is meant for."}]}
+_HEADER = {"in": "header", "required": False, "schema": {"type": "string"}}
+IF_MATCH: dict[str, Any] = {
+    "parameters": [
+        _HEADER | {"name": "If-Match", "description": "The ETag of the state the change is meant for."},
+        _HEADER | {"name": "If-None-Match", "description": "The ETag of a state the change is not meant for."},
+    ]
+}
 CASCADE: dict[str, Any] = {
     "parameters": [
         *IF_MATCH["parameters"],

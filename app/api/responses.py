@@ -7,6 +7,7 @@ import orjson
 from fastapi import Request, Response
 
 from app.api import static
+from app.api.entity_tags import entity_tags
 from app.api.links import JSON, Link, collection_links, item_links
 from app.api.middleware import without_encoding
 from app.catalog import CollectionPage, ItemPage, StoredCollection, StoredItem
@@ -47,12 +48,12 @@ def json_answer(document: Any, watch: Stopwatch, media_type: str = JSON) -> Resp
 def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatch, content: bytes) -> Response:
     """The body with an ETag of the stored content, or 304 for a client that has it (RFC 9110, 13.1.2)."""
     etag = entity_tag(content)
-    for known in request.headers.get("if-none-match", "").split(","):
-        tag = known.strip().removeprefix("W/")
-        if tag == "*" or without_encoding(tag) == etag:
+    for known in entity_tags(request.headers.getlist("if-none-match")) or ():
+        tag = known.removeprefix("W/")
+        if known == "*" or without_encoding(tag) == etag:
             watch.lap("shape")
             # The tag of the variant the client has, which is the one it would be sent again.
-            same = etag if tag == "*" else tag
+            same = etag if known == "*" else tag
             headers = {"ETag": same, "Vary": "Accept, Accept-Encoding", "Server-Timing": watch.header()}
             return Response(status_code=304, headers=headers)
     return varied(answer(body, media_type, watch, etag))

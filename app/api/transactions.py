@@ -58,7 +58,7 @@ async def post_bulk_items(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.ITEM_BODY,
 )
 async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Response:
-    item = await change.transactions.replace_item(collection_id, item_id, _text_of_items(change), change.tags)
+    item = await change.transactions.replace_item(collection_id, item_id, _text_of_items(change), change.state)
     return _changed(change, _item(change, item))
 
 
@@ -71,7 +71,7 @@ async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Res
 )
 async def patch_item(change: PatchDep, collection_id: str, item_id: str) -> Response:
     item = await change.transactions.patch_item(
-        collection_id, item_id, _patch(change, _text_of_items(change)), change.tags
+        collection_id, item_id, _patch(change, _text_of_items(change)), change.state
     )
     return _changed(change, _item(change, item))
 
@@ -84,7 +84,7 @@ async def patch_item(change: PatchDep, collection_id: str, item_id: str) -> Resp
     openapi_extra=openapi.IF_MATCH,
 )
 async def delete_item(change: DeletionDep, collection_id: str, item_id: str) -> Response:
-    await change.transactions.delete_item(collection_id, item_id, change.tags)
+    await change.transactions.delete_item(collection_id, item_id, change.state)
     return _empty(change)
 
 
@@ -112,7 +112,7 @@ async def post_collections(change: DocumentDep) -> Response:
     openapi_extra=openapi.COLLECTION_BODY,
 )
 async def put_collection(change: DocumentDep, collection_id: str) -> Response:
-    collection = await change.transactions.replace_collection(collection_id, change.text, change.tags)
+    collection = await change.transactions.replace_collection(collection_id, change.text, change.state)
     return _changed(change, _collection(change, collection))
 
 
@@ -124,7 +124,7 @@ async def put_collection(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.PATCH_BODY,
 )
 async def patch_collection(change: PatchDep, collection_id: str) -> Response:
-    collection = await change.transactions.patch_collection(collection_id, _patch(change, change.text), change.tags)
+    collection = await change.transactions.patch_collection(collection_id, _patch(change, change.text), change.state)
     return _changed(change, _collection(change, collection))
 
 
@@ -136,7 +136,7 @@ async def patch_collection(change: PatchDep, collection_id: str) -> Response:
     openapi_extra=openapi.CASCADE,
 )
 async def delete_collection(change: CollectionDeletionDep, cascade: CascadeDep, collection_id: str) -> Response:
-    await change.transactions.delete_collection(collection_id, cascade, change.tags)
+    await change.transactions.delete_collection(collection_id, cascade, change.state)
     return _empty(change)
 
 

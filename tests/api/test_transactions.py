@@ -317,9 +317,31 @@ async def test_if_match(writable: httpx.AsyncClient, method: str, path: str) -> 
         await writable.post(ITEMS, json=item())
     etag = (await writable.get(path, headers={"Accept-Encoding": "gzip"})).headers["etag"]
     assert etag.startswith('"')
-    for other in ('"other"', f"W/{etag}", "", etag.strip('"')):
+    for other in ('"other"', f"W/{etag}", "", etag.strip('"'), '"a,*,b"', "other, *", f'"other, {etag[1:]}'):
         assert_error(await change(writable, method, path, other), 412, "If-Match")
     assert (await change(writable, method, path, f'"other", {etag}')).status_code == 204
+
+
+async def test_lines_of_if_match_are_one_list(writable: httpx.AsyncClient) -> None:
+    etag = (await writable.post(ITEMS, json=item())).headers["etag"]
+    lines = [("If-Match", '"other"'), ("If-Match", etag)]
+    assert (await writable.patch(ITEM, json={"properties": {"n": 5}}, headers=lines)).status_code == 204
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", [ITEM, "/collections/things"])
+async def test_if_none_match(writable: httpx.AsyncClient, method: str, path: str) -> None:
+    if path == ITEM:
+        await writable.post(ITEMS, json=item())
+    etag = (await writable.get(path)).headers["etag"]
+    document = item(properties={"n": 5}) if path == ITEM else collection(title="new")
+    body: Any = {} if method == "DELETE" else {"json": document}
+    for known in ("*", etag, f"W/{etag}", f'"other", {etag}'):
+        response = await writable.request(method, path, headers={"If-None-Match": known}, **body)
+        assert_error(response, 412, "If-None-Match")
+    assert (await writable.get(path)).headers["etag"] == etag
+    headers = {"If-None-Match": '"other"', "If-Match": etag}
+    assert (await writable.request(method, path, headers=headers, **body)).status_code == 204
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
