@@ -4,7 +4,6 @@ import asyncio
 import logging
 from time import monotonic
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,7 +50,7 @@ class Admission:
 
     async def _rated(self, buckets: Buckets, scope: Scope, exchange: Exchange) -> TooManyRequests | None:
         peer = scope.get("client")
-        asking = client(peer[0] if peer else None, Headers(scope=scope), self._trusted)
+        asking = client(peer[0] if peer else None, scope["headers"], self._trusted)
         verdict = await buckets.take(asking)
         exchange.headers += _told(buckets, verdict)
         if verdict.allowed:

@@ -1,7 +1,7 @@
 """Who asks: the address of the client, behind proxies that are trusted to say it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -17,11 +17,12 @@ def network(text: str) -> Network:
     return ip_network(text.strip(), strict=False)
 
 
-def client(peer: str | None, headers: Mapping[str, str], trusted: tuple[Network, ...]) -> str:
+def client(peer: str | None, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[Network, ...]) -> str:
     """The address of who asks, or its /64; empty where there is none, as on a unix socket without a proxy.
 
-    Each proxy adds whom it saw at the end, and anybody can write what stands before that: so the headers are read from
-    their end, as far as those are trusted who wrote them. `X-Forwarded-For` is read where there is no `Forwarded`.
+    Each proxy adds whom it saw at the end, some in a line of their own, and anybody can write what stands before that:
+    so the headers are read from their end, as far as those are trusted who wrote them. `Forwarded` is read where there
+    is no `X-Forwarded-For`: most proxies add to the latter, and let through what a client writes in the former.
     """
     address = peer or ""
     if trusted and (peer is None or _is_of(address, trusted)):
@@ -34,10 +35,14 @@ def client(peer: str | None, headers: Mapping[str, str], trusted: tuple[Network,
     return _grouped(address)
 
 
-def _named(headers: Mapping[str, str]) -> list[str]:
-    if "forwarded" in headers:
-        return [quoted or plain for quoted, plain in _FOR.findall(headers["forwarded"])]
-    return headers.get("x-forwarded-for", "").split(",")
+def _named(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
+    lines: dict[bytes, list[str]] = {b"x-forwarded-for": [], b"forwarded": []}
+    for name, value in headers:
+        if name in lines:
+            lines[name].append(value.decode("latin-1"))
+    if lines[b"x-forwarded-for"]:
+        return ",".join(lines[b"x-forwarded-for"]).split(",")
+    return [quoted or plain for line in lines[b"forwarded"] for quoted, plain in _FOR.findall(line)]
 
 
 def _address(text: str) -> str | None:
