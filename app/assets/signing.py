@@ -10,7 +10,7 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from netrc import NetrcParseError, netrc
 from pathlib import Path
@@ -130,8 +130,10 @@ class Signers:
         return item | {"assets": dict(zip(assets, signed, strict=True))}
 
     def served(self) -> "Signers":
-        """Those whose hrefs the service signs for others."""
-        return Signers([rule for rule in self.rules if rule.served])
+        """What the service signs for others: a rule that is not served still keeps its hrefs from those behind it."""
+        if not any(rule.served for rule in self.rules):
+            return Signers()
+        return Signers([rule if rule.served else replace(rule, signer=Anonymous()) for rule in self.rules])
 
     def _signer(self, href: str, collection: str | None) -> Signer | None:
         return next((rule.signer for rule in self.rules if rule.holds(href, collection)), None)

@@ -86,6 +86,18 @@ async def test_the_first_that_holds_decides() -> None:
 
 
 @pytest.mark.anyio
+async def test_the_first_that_holds_decides_on_what_is_served() -> None:
+    kept = {"type": "anonymous", "hosts": ["s3://bucket"], "collections": ["secretive"]}
+    own = {"type": "s3", "hosts": ["s3://own"]} | KEYS
+    served = {"type": "s3", "hosts": ["s3://bucket", "s3://own"], "serve": True} | KEYS
+    signing = configured(kept, own, served).served()
+    assert await signing.href("s3://bucket/a", "secretive") == Signed("s3://bucket/a")
+    assert await signing.href("s3://own/a") == Signed("s3://own/a")
+    assert "X-Amz-Signature=" in (await signing.href("s3://bucket/a", "open")).href
+    assert configured(kept, own).served().rules == ()
+
+
+@pytest.mark.anyio
 async def test_earthdata(tmp_path: Path) -> None:
     url, login = "https://data.lpdaac.earthdatacloud.nasa.gov/a.tif", "https://urs.earthdata.nasa.gov/oauth"
     by_token = configured({"type": "earthdata", "token": TOKEN})
