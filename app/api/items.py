@@ -48,7 +48,7 @@ async def get_item(request: Request, context: ItemContextDep, collection_id: str
     item = await context.catalog.item(collection_id, item_id)
     context.watch.lap("db")
     body = item_body(context.base, item, context.files, looks.of_item(request, context, item))
-    signed = await signing.item(context, body) if signing.asked(request) else None
+    signed = await signing.item(context, item.collection, body) if signing.asked(request) else None
     if negotiation.asked(request, negotiation.ITEM) == HTML:
         return await html.item(request, context, signed or answer(body, GEOJSON, context.watch))
     return signed or unless_known(request, body, GEOJSON, context.watch, item.content)

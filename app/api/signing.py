@@ -31,17 +31,17 @@ async def page(
     if not asked(request):
         return varied(answer(body, GEOJSON, context.watch))
     document = documents.parse(body)
-    for position, feature in enumerate(document["features"]):
-        document["features"][position] = await context.signers.item(feature)
+    for position, (feature, item) in enumerate(zip(document["features"], found.items, strict=True)):
+        document["features"][position] = await context.signers.item(feature, item.collection)
         # A signature is work for this worker alone: others are answered between items.
         await asyncio.sleep(0)
     context.watch.lap("sign")
     return unstored(varied(answer(documents.dump(document), GEOJSON, context.watch)))
 
 
-async def item(context: Context, body: bytes) -> Response:
+async def item(context: Context, collection: str, body: bytes) -> Response:
     """Raises Unavailable."""
-    document = await context.signers.item(documents.parse(body))
+    document = await context.signers.item(documents.parse(body), collection)
     context.watch.lap("sign")
     return unstored(varied(answer(documents.dump(document), GEOJSON, context.watch)))
 

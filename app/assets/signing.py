@@ -120,12 +120,14 @@ class Signers:
         found = self._signer(href, collection)
         return href if found is None else found.place(href)
 
-    async def item(self, item: dict[str, Any]) -> dict[str, Any]:
-        """The item with the hrefs of its assets and their alternates signed; other hrefs are as they were."""
+    async def item(self, item: dict[str, Any], collection: str | None) -> dict[str, Any]:
+        """The item with the hrefs of its assets and their alternates signed; other hrefs are as they were.
+
+        `collection` is the one it is of, which an item of few fields does not say itself.
+        """
         assets = item.get("assets")
         if not isinstance(assets, dict) or not self.rules:
             return item
-        collection = item.get("collection")
         signed = await asyncio.gather(*(self._asset(asset, collection) for asset in assets.values()))
         return item | {"assets": dict(zip(assets, signed, strict=True))}
 

@@ -79,6 +79,18 @@ async def test_fields(signing: httpx.AsyncClient) -> None:
     assert all("assets" not in feature for feature in found["features"])
 
 
+@pytest.mark.parametrize("fields", ["-collection", "assets,-collection"])
+async def test_an_item_that_does_not_say_its_collection_is_still_of_it(
+    settings: Settings, loader: Loader, fields: str
+) -> None:
+    assets = {"data": {"href": "s3://bucket/a.tif"}}
+    await factories.load(loader, factories.collection(), factories.item("a", assets=assets))
+    async with serving(with_signers(settings, S3 | {"collections": ["things"]})) as client:
+        (found,) = (await client.get("/search", params={"sign": "true", "fields": fields})).json()["features"]
+    assert "collection" not in found
+    assert "X-Amz-Signature=" in hrefs(found)[0]
+
+
 async def test_grid(signing: httpx.AsyncClient) -> None:
     answer = await signing.get(f"{ITEM}/assets/data/grid", params={"sign": "true"})
     assert "X-Amz-Signature=" in answer.json()["href"]

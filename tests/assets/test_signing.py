@@ -198,13 +198,13 @@ async def test_all_assets_and_alternates_of_an_item() -> None:
         "d": "odd",
     }
     item = factories.item(assets=assets)
-    signed = (await configured(s3).item(item))["assets"]
+    signed = (await configured(s3).item(item, "things"))["assets"]
     assert "X-Amz-Signature=" in signed["a"]["href"]
     assert "X-Amz-Signature=" in signed["a"]["alternate"]["x"]["href"]
     assert {name: signed[name] for name in "bcd"} == {name: assets[name] for name in "bcd"}
     assert item["assets"]["a"]["href"] == "s3://bucket/a.tif"
-    assert await configured(s3 | {"collections": ["others"]}).item(item) == item
-    assert await configured(s3).item({"assets": [1]}) == {"assets": [1]}
+    assert await configured(s3 | {"collections": ["others"]}).item(item, "things") == item
+    assert await configured(s3).item({"assets": [1]}, None) == {"assets": [1]}
 
 
 @pytest.mark.anyio
