@@ -40,6 +40,12 @@ LOST = (
     # No host takes changes; or the end of the connection came between two steps of a statement.
     asyncpg.InternalClientError,
 )
+# What one fails with that lets us in no more: the database takes no connections, or is not there, or the role has none.
+SHUT_OUT = (
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
 _log = logging.getLogger("upesi")
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy

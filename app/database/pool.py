@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import asyncpg
 from asyncpg import Record
 
-from app.database.connections import LOST, ORDINARY, POSITION, Manner, Server, in_transaction
+from app.database.connections import LOST, ORDINARY, POSITION, SHUT_OUT, Manner, Server, in_transaction
 from app.database.content import Decoder
 from app.database.fragment import Fragment, Parameter, sql
 from app.database.lending import Pool
@@ -58,6 +58,8 @@ def _translated(demand: _Demand) -> Iterator[None]:
         ) from error
     except LOST as error:
         raise Unavailable("the database cannot be reached") from error
+    except SHUT_OUT as error:
+        raise Unavailable("the database does not let us in") from error
     finally:
         demand.number -= 1
 
@@ -97,7 +99,7 @@ class Database:
             with _translated(_Demand()):
                 try:
                     await primary.open(1 if reads is None else 0)
-                except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+                except SHUT_OUT as error:
                     raise Unavailable(f"the database does not let us in: {error}") from None
             stack.push_async_callback(primary.close)
             if reads is None:

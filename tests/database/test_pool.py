@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from app.database.pool import Database
 from app.errors import TimedOut, Unavailable
 from app.stac.search import Search
 from app.stopwatch import Stopwatch
+from tests.database.fresh import fresh_database, run
 from tests.factories import collection, item, load
 
 pytestmark = pytest.mark.anyio
@@ -102,6 +103,35 @@ async def test_database_that_is_not_there_is_unavailable(database_url: str) -> N
     with pytest.raises(Unavailable):
         async with Database.opened(urlsplit(database_url)._replace(path="/nowhere").geturl(), 1, 5):
             pass
+
+
+@pytest.fixture
+def own_url(database_url: str) -> Iterator[str]:
+    """Of a database that nobody else is in."""
+    with fresh_database(database_url) as url:
+        run(url, "CREATE EXTENSION postgis")
+        yield url
+
+
+async def test_a_database_that_lets_nobody_in_is_unavailable_meanwhile(database: Database, own_url: str) -> None:
+    name = urlsplit(own_url).path[1:]
+
+    async def ask(statement: str) -> None:
+        await database.primary.pool.fetch(statement.format(name), [])
+
+    async with Database.opened(own_url, size=1, query_timeout=5) as own:
+        await ask("ALTER DATABASE {0} ALLOW_CONNECTIONS false")
+        await ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{0}'")
+        with suppress(Unavailable):  # the connection that is lost
+            await own.fetch(PID)
+        with pytest.raises(Unavailable, match="does not let us in"):
+            await own.fetch(PID)
+        await ask("ALTER DATABASE {0} RENAME TO {0}_away")
+        with pytest.raises(Unavailable, match="does not let us in"):
+            await own.fetch(PID)
+        await ask("ALTER DATABASE {0}_away RENAME TO {0}")
+        await ask("ALTER DATABASE {0} ALLOW_CONNECTIONS true")
+        assert await own.fetch(PID)
 
 
 async def test_value_that_does_not_fit_its_type_is_not_taken_for_a_lost_connection(database: Database) -> None:
