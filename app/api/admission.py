@@ -17,7 +17,8 @@ from app.observing.exchange import Exchange
 
 # Almost every request ends before its client can have lost patience: only those that do not are watched.
 _UNWATCHED = 0.2
-_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Whatever their clients send, no route reads a body.
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
 # These answer when all else is refused: whoever asks them decides whether this worker lives.
 _ALWAYS_OPEN = frozenset({"/_mgmt/ping", "/_mgmt/health", "/metrics"})

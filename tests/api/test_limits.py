@@ -96,6 +96,18 @@ async def test_load_that_is_too_much_is_shed_at_once(settings: Settings, databas
         assert (await client.get("/search")).status_code == 200
 
 
+@pytest.mark.parametrize("body", [b"", b"x"])
+async def test_a_change_that_reads_no_body_passes_the_gate(settings: Settings, database: Database, body: bytes) -> None:
+    async with serving(changed(settings, writes="open", max_concurrent=1, max_waiting=0)) as client:
+        asked = ("DELETE", "/collections/things/items/a")
+        async with database.transaction() as transaction:
+            await transaction.execute(LOCK)
+            first = asyncio.create_task(client.request(*asked, content=body))
+            await until(database, 1)
+            assert assert_error(await client.request(*asked, content=body), 503)["code"] == "Busy"
+        assert_error(await first, 404)
+
+
 async def test_who_has_waited_long_enough_is_told_so(settings: Settings, database: Database) -> None:
     async with serving(changed(settings, max_concurrent=1, max_wait=0.1, count_limit=0)) as client:
         async with database.transaction() as transaction:
