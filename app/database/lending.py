@@ -146,8 +146,8 @@ class Pool:
         await self._pool.release(connection)
 
     async def _release_kept(self) -> None:
-        kept, self._kept = self._kept, []
-        for connection, _ in kept:
+        while self._kept:  # Who is cancelled meanwhile leaves the others there.
+            connection, _ = self._kept.pop()
             await self._pool.release(connection)
 
 

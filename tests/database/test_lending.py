@@ -81,6 +81,17 @@ async def test_expired_connections_are_made_anew(pool: Pool) -> None:
     assert before.isdisjoint(await asyncio.gather(pid_of(pool, 0.1), pid_of(pool, 0.1)))
 
 
+async def test_who_is_cancelled_while_they_expire_loses_none(pool: Pool) -> None:
+    await asyncio.gather(pid_of(pool, 0.1), pid_of(pool, 0.1))
+    expiring = asyncio.create_task(pool.expire())
+    await asyncio.sleep(0)
+    expiring.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await expiring
+    assert await asyncio.wait_for(asyncio.gather(pid_of(pool, 0.1), pid_of(pool, 0.1)), 10)
+    assert (pool.used, pool.free) == (0, 2)
+
+
 async def test_closing_waits_for_those_at_work(database_url: str) -> None:
     made = Pool(await asyncpg.create_pool(database_url, min_size=0, max_size=2))
     await pid_of(made)
