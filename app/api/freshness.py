@@ -12,7 +12,7 @@ from fastapi import Request, Response
 
 from app.api.routes import DirectRoute
 from app.catalog import Catalog
-from app.errors import InvalidRequest, Unavailable
+from app.errors import InvalidRequest, UpesiError
 from app.settings import Settings
 
 HEADER = "Upesi-Written"
@@ -60,7 +60,7 @@ async def _tell(request: Request, response: Response) -> None:
         return
     try:
         place = await catalog.database.position()
-    except Unavailable:
+    except UpesiError:
         # The change has happened, so it is not answered with a failure.
         place = _NOT_YET
     seconds = ceil(settings.read_lag) + _SECONDS_LONGER

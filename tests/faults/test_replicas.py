@@ -13,7 +13,7 @@ from app.database import schema
 from app.database.connections import each_host
 from app.database.fragment import Fragment, Parameter, sql
 from app.database.pool import Database, Reads
-from app.errors import TimedOut, Unavailable
+from app.errors import TimedOut, Unavailable, UpesiError
 from app.settings import Settings
 from tests.api.serving import serving
 from tests.factories import collection, item
@@ -222,6 +222,22 @@ async def test_who_has_written_reads_it(servers: Cluster, database: Database) ->
             assert (await reader.get(path)).status_code == 404
             assert "max-age=20" in created.headers["set-cookie"].lower()
         await reader.aclose()
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away"), TimedOut("late")], ids=["away", "late"])
+async def test_a_change_whose_place_is_not_known_is_no_failure(
+    servers: Cluster, database: Database, monkeypatch: pytest.MonkeyPatch, failure: UpesiError
+) -> None:
+    async def position(_: Database) -> int:
+        raise failure
+
+    monkeypatch.setattr(Database, "position", position)
+    settings = Settings(database_url=servers.url, read_database_urls=(servers.standbys[0].url,), writes="open")
+    async with serving(settings) as client:
+        created = await client.post("/collections", json=collection())
+        assert (created.status_code, created.headers[freshness.HEADER]) == (201, str(2**63 - 1))
+    (row,) = await database.fetch(COUNT)
+    assert row["count"] == 1
 
 
 @pytest.mark.parametrize("place", ["", "-1", "0/16B3740", "\uff19", str(2**63), "1" * 40])
