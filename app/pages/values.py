@@ -9,6 +9,8 @@ import orjson
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from app.stac import document as documents
+
 _SCALARS = (str, int, float, bool, type(None))
 _SHORT = 300
 _KILO = 1000.0
@@ -62,7 +64,7 @@ def urlsplit_scheme(value: str) -> str:
 
 
 def _scalar(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return value if isinstance(value, str) else documents.dump(value).decode()
 
 
 def pretty(value: Any) -> str:

@@ -279,6 +279,15 @@ async def test_an_empty_catalogue_has_its_pages(client: httpx.AsyncClient) -> No
         parsed(await client.get(path, headers=PAGE))
 
 
+async def test_numbers_beyond_64_bits_are_written_out(client: httpx.AsyncClient, loader: Loader) -> None:
+    large = 2**64 + 1
+    await load(loader, collection(summaries={"y": [large]}), item(properties={"n": large, "deep": {"n": large}}))
+    for path in ("/collections/things", "/collections/things/items/thing"):
+        assert str(large) in text(parsed(await client.get(path, headers=PAGE)))
+    for path in ("/", "/collections", "/search"):
+        parsed(await client.get(path, headers=PAGE))
+
+
 # --- Safety -------------------------------------------------------------------------------------------------------
 
 HOSTILE: list[Document] = [
