@@ -42,7 +42,7 @@ def telling(response: Response, left_out: int) -> Response:
 
 
 def json_answer(document: Any, watch: Stopwatch, media_type: str = JSON) -> Response:
-    return answer(orjson.dumps(document), media_type, watch)
+    return answer(documents.dump(document), media_type, watch)
 
 
 def unless_known(request: Request, body: bytes, media_type: str, watch: Stopwatch, content: bytes) -> Response:

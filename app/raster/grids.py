@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidMetadata
-from app.raster.values import as_json, common, integer, number, numbers, text
+from app.raster.values import as_json, common, finite, integer, number, numbers, text
 from app.stac.asset import asset_of
 
 Transform = tuple[float, float, float, float, float, float]
@@ -42,8 +42,9 @@ _OF_ASSET = {
     "resolution": ("raster:spatial_resolution",),
 }
 _WHOLE = ("dtype", "nodata", "scale", "offset", "resolution")
-_READ = {"dtype": text, "unit": text, "name": text, "common_name": text, "description": text}
+_READ = {"resolution": finite, "dtype": text, "unit": text, "name": text, "common_name": text, "description": text}
 _LISTS = ("bands", "raster:bands", "eo:bands")
+_MOST_PIXELS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,8 @@ def _shape(value: Any, place: str) -> tuple[int, int]:
     rows, columns = (integer(part, place) for part in value)
     if not rows or not columns or rows < 0 or columns < 0:
         raise InvalidMetadata("has rows or columns that are not positive", place)
+    if max(rows, columns) > _MOST_PIXELS:
+        raise InvalidMetadata("has more rows or columns than 64 bits can count", place)
     return rows, columns
 
 

@@ -9,6 +9,8 @@ from app.errors import InvalidMetadata
 # The raster extension has these for the numbers JSON cannot write.
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _LARGEST = 10**300
+# A double holds what pixels and coordinates below this come to.
+_FARTHEST = 10**100
 _NAMES = {"inf": "inf", "-inf": "-inf", "nan": "nan"}
 
 
@@ -23,11 +25,20 @@ def number(value: Any, place: str) -> float | None:
     raise InvalidMetadata(f"{value!r} is no number", place)
 
 
+def finite(value: Any, place: str) -> float | None:
+    found = number(value, place)
+    if found is not None and not math.isfinite(found):
+        raise InvalidMetadata(f"{value!r} is no finite number", place)
+    return found
+
+
 def numbers(value: Any, place: str, *counts: int) -> Sequence[float]:
-    """So many finite numbers."""
-    if isinstance(value, list | tuple) and len(value) in counts and all(map(_is_finite, value)):
-        return value
-    raise InvalidMetadata(f"is not {' or '.join(map(str, counts))} numbers", place)
+    """So many numbers that can be computed with."""
+    if not isinstance(value, list | tuple) or len(value) not in counts or not all(map(_is_number, value)):
+        raise InvalidMetadata(f"is not {' or '.join(map(str, counts))} numbers", place)
+    if not all(abs(part) < _FARTHEST for part in value):
+        raise InvalidMetadata("has a number beyond 1e100", place)
+    return value
 
 
 def integer(value: Any, place: str) -> int | None:
@@ -62,10 +73,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float) or (
         isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
     )
-
-
-def _is_finite(value: Any) -> bool:
-    return _is_number(value) and math.isfinite(value)
 
 
 def _is_nan(value: Any) -> bool:

@@ -74,6 +74,24 @@ async def test_what_is_not_there(client: httpx.AsyncClient, loader: Loader, path
 
 
 @pytest.mark.anyio
+async def test_numbers_beyond_64_bits(client: httpx.AsyncClient, loader: Loader) -> None:
+    large = 2**64 + 1
+    await load_asset(loader, **{"nodata": large, "proj:bbox": [0, 0, large, 1], "proj:projjson": {"id": large}})
+    for asked in ({}, {"f": "html"}):
+        assert str(large) in (await client.get(GRID.format("data"), params=asked)).text
+    found = (await client.get(GRID.format("data"))).json()["grid"]
+    assert (found["nodata"], found["bbox"][2], found["projjson"]["id"]) == (large, large, large)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("side", [1e20, 2**64, 1e308])
+async def test_more_pixels_than_there_can_be(client: httpx.AsyncClient, loader: Loader, side: float) -> None:
+    await load_asset(loader, **{"proj:shape": [side, side], "proj:transform": [1, 0, 0, 0, -1, 0], "proj:epsg": 4326})
+    for path in (GRID.format("data"), "/collections/things/items/thing/tilejson.json?assets=data"):
+        assert "assets.data.proj:shape" in assert_error(await client.get(path), 422)["description"]
+
+
+@pytest.mark.anyio
 async def test_real_items(client: httpx.AsyncClient, loader: Loader, shared_data: Path) -> None:
     collections = (shared_data / "collections.ndjson").read_text().splitlines()
     owner = next(document for document in map(json.loads, collections) if document["id"] == "landsat-c2-l2")
