@@ -62,7 +62,7 @@ class CubeShape:
 
 
 def names(value: Any) -> tuple[str, ...]:
-    listed = value.split(",") if isinstance(value, str) else value
+    listed = parameters.listed(value) if isinstance(value, str) else value
     if not isinstance(listed, list) or not listed or not all(isinstance(part, str) and part for part in listed):
         raise ValueError("is not an array of texts")
     if len(listed) > _MOST_ASSETS or len(set(listed)) < len(listed):

@@ -76,9 +76,9 @@ class Fields:
 
 def from_text(text: str, of: Members = ITEM) -> Fields:
     """`a,+b,-c`: included but for those with a minus. Raises ValueError."""
-    names = text.split(",") if text else []
+    names = [name.strip() for name in text.split(",")] if text else []
     included = [name.lstrip("+ ") for name in names if not name.startswith("-")]
-    excluded = [name[1:] for name in names if name.startswith("-")]
+    excluded = [name[1:].lstrip() for name in names if name.startswith("-")]
     return _fields(included or (None if excluded else []), excluded, of)
 
 

@@ -186,7 +186,8 @@ def _is_number(value: Any) -> bool:
 
 
 def listed(text: str) -> list[str]:
-    return text.split(",") if text else []
+    """Without spaces around a comma: a POST can ask for what begins with one."""
+    return [part.strip() for part in text.split(",")] if text else []
 
 
 def digest(*parts: object) -> str:

@@ -58,7 +58,8 @@ def _is_number(value: str) -> bool:
 
 def from_text(text: str) -> tuple[SortKey, ...]:
     """`+a,-b`, where `+` may be missing, or be the space that an unquoted `+` becomes in a URL. Raises ValueError."""
-    return _checked([_key(part.lstrip("+- "), part.startswith("-")) for part in text.split(",")])
+    parts = [part.strip() for part in text.split(",")]
+    return _checked([_key(part.lstrip("+- "), part.startswith("-")) for part in parts])
 
 
 def from_json(value: Any) -> tuple[SortKey, ...]:

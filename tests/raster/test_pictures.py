@@ -137,6 +137,10 @@ def test_what_is_no_style(query: dict[str, str], parameter: str) -> None:
     assert raised.value.parameter == parameter
 
 
+def test_spaces_around_commas_are_no_part_of_an_asset() -> None:
+    assert Style.from_query({"assets": "red, green ,blue"}).assets == ("red", "green", "blue")
+
+
 def test_zooms_of_tilejson() -> None:
     grid = Grid(shape=(10980, 10980))
     told = tilejson("a", "url", [10.0, 46.0, 11.4, 47.0], grid)

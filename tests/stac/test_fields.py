@@ -30,6 +30,7 @@ CASES = [
     ("id", {"include": ["id"]}, IDENTITY),
     ("+geometry,-id", {"include": ["geometry"], "exclude": ["id"]}, {"type": "Feature", "geometry": None}),
     ("-geometry", {"exclude": ["geometry"]}, without("geometry")),
+    ("-geometry , -assets", {"exclude": ["geometry", "assets"]}, without("geometry", "assets")),
     ("-properties.datetime,id,properties", {"include": ["id", "properties"], "exclude": ["datetime"]}, None),
     ("eo:cloud_cover", {"include": ["properties.eo:cloud_cover"]}, IDENTITY | {"properties": {"eo:cloud_cover": 1}}),
     ("properties.view.sun", {"include": ["view.sun"]}, IDENTITY | {"properties": {"view": {"sun": 3}}}),

@@ -16,6 +16,7 @@ UP, DOWN = False, True
         ("+id", [("id", UP)]),
         (" id", [("id", UP)]),
         ("-properties.eo:cloud_cover,+datetime", [("eo:cloud_cover", DOWN), ("datetime", UP)]),
+        ("p, -v , + n", [("p", UP), ("v", DOWN), ("n", UP)]),
         ("a.b,-a.b", [("a.b", UP)]),
     ],
 )
