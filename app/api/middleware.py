@@ -29,6 +29,8 @@ class Paths:
         if b"%" in raw and (b"%2f" in raw.lower() or b"%25" in raw):
             segments = raw.decode("latin-1").split("/")
             scope = {**scope, "path": "/".join(quote(unquote(segment), safe="") for segment in segments)}
+        if self._root_path and scope.get("path") == self._root_path:
+            scope = {**scope, "path": f"{self._root_path}/"}
         await self._app(scope, receive, send)
 
 

@@ -149,3 +149,9 @@ async def test_a_proxy_may_leave_the_root_path_in_place(settings: Settings, data
             response = await client.get(path)
             assert response.status_code == 200
             assert response.json()["links"][0]["href"] == "http://stac.test/stac/collections/things"
+        landing = await client.get("/")
+        for path in ("/stac", "/stac/"):
+            assert (await client.get(path)).json() == landing.json()
+            assert (await client.get(path, headers={"Accept": "text/html"})).status_code == 200
+            assert (await client.head(path)).status_code == 200
+        assert (await client.get("/stack")).status_code == 404
