@@ -11,6 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from app.errors import Fault, InvalidDocument
+from app.stac.interval import is_leap_second
 
 _PICTURE = re.compile(r"/collections/[^/]+/items/[^/]+/(preview\.png|tilejson\.json)\?assets=")
 # No double has more digits. Of so many in a row every 30th byte is one, ten times at least: a hint, at a twelfth of the
@@ -19,6 +20,9 @@ _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER, _HINT, _STEP = b"0" * 300, b"0" * 10, 30
 # orjson writes no deeper documents than 254, and this many brackets are not too deep however they are nested.
 _BRACKETS = 250
+_NO_DATETIME = "datetime_from_date_parsing"
+# Of one such item pystac refuses the whole page.
+_LEAP_SECOND = "has a leap second, which pystac and Python cannot read: write :59, or the start of the next minute"
 
 
 def parse(text: bytes) -> Any:
@@ -110,13 +114,15 @@ def faults(error: ValidationError) -> list[Fault]:
     """Where in the document, and what. Of the branches of a union the first one alone says what is wrong."""
     found = []
     branches: dict[tuple[int | str, ...], int | str] = {}
-    for fault in error.errors(include_url=False, include_input=False):
+    for fault in error.errors(include_url=False):
         steps = fault["loc"]
         depth = next((number for number, step in enumerate(steps) if _is_type(step)), None)
         if depth is not None and branches.setdefault(steps[:depth], steps[depth]) != steps[depth]:
             continue
         path = ".".join(str(step) for step in steps if not _is_type(step))
-        found.append(Fault(path, fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")))
+        message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        leap = fault["type"] == _NO_DATETIME and is_leap_second(str(fault["input"]))
+        found.append(Fault(path, _LEAP_SECOND if leap else message))
     return found
 
 

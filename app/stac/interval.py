@@ -39,6 +39,11 @@ def _after_leap(text: str) -> datetime:
     return before.replace(microsecond=0) + timedelta(seconds=1)
 
 
+def is_leap_second(text: str) -> bool:
+    match = _INSTANT.fullmatch(text)
+    return match is not None and match[2] == "60"
+
+
 def within_calendar(instant: datetime) -> datetime:
     """An instant in UTC that is not infinity to the database driver."""
     return min(max(instant, _EARLIEST), _LATEST)

@@ -64,6 +64,10 @@ def test_extents_in_the_wild(declared: Document) -> None:
         ({"extent": extent([[1, 2]], [SINCE])}, "extent.spatial.bbox.0.2: Field required"),
         ({"extent": extent([WORLD], "x")}, "extent.temporal.interval: Input should be a valid list"),
         (
+            {"extent": extent([WORLD], [["2016-12-31T23:59:60Z", None]])},
+            "extent.temporal.interval.0.0: has a leap second, which pystac",
+        ),
+        (
             {"extent": extent([WORLD], [["2001-01-01T00:00:00Z", "2000-01-01T00:00:00Z"]])},
             "extent.temporal.interval: `Start` time 2001-01-01 00:00:00+00:00 older than `End` time",
         ),

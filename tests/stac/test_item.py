@@ -87,6 +87,8 @@ def test_null_geometry() -> None:
         ({"properties": {}}, "properties"),
         ({"properties": {"datetime": "2024-01-01"}}, "properties.datetime: Input should have timezone info"),
         ({"properties": {"datetime": "yesterday"}}, "properties.datetime: Input should be a valid datetime"),
+        ({"properties": {"datetime": "2024-06-30T23:59:60Z"}}, "properties.datetime: has a leap second"),
+        ({"properties": {"datetime": "2024-06-30T23:59:61Z"}}, "properties.datetime: Input should be a valid datetime"),
         ({"properties": {"datetime": None}}, "properties: start_datetime and end_datetime must be specified"),
         (
             {"properties": {"datetime": "2024-01-01T00:00:00Z", "created": "9999-12-31T23:59:59-01:00"}},
