@@ -245,7 +245,7 @@ def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Call
         state = _precondition(request, context.settings)
         text = await _body(request) if media_types else b""
         request.scope["upesi.exchange"].let_be()
-        wants_content = "return=representation" in request.headers.get("prefer", "").replace(" ", "").lower()
+        wants_content = negotiation.wants_content(request)
         context.watch.lap("parse")
         transactions: Transactions = request.app.state.transactions.by(context.catalog.rights)
         return Change(transactions, context.base, context.watch, media_type, text, state, wants_content, context.files)

@@ -7,6 +7,7 @@ text/html.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.request import parse_http_list
 
 from fastapi import Request
 
@@ -57,6 +58,15 @@ def wants_page(request: Request) -> bool:
     if name in ITEMS.names:
         return name == "html"
     return accepted(request.headers.get("accept", ""), DOCUMENT) == HTML
+
+
+def wants_content(request: Request) -> bool:
+    """Whether a change is to be answered with what it made (RFC 7240): the first `return` of Prefer says so."""
+    for preference in parse_http_list(",".join(request.headers.getlist("prefer"))):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "return":
+            return value.strip().strip('"').lower() == "representation"
+    return False
 
 
 @lru_cache(maxsize=1024)

@@ -216,6 +216,29 @@ async def test_the_content_is_sent_to_who_prefers_it(writable: httpx.AsyncClient
     assert (response.content, response.headers["etag"]) == (found.content, found.headers["etag"])
 
 
+@pytest.mark.parametrize(
+    ("preferences", "wanted"),
+    [
+        (["return=representation"], True),
+        (['Return = "representation"; strict, return=minimal'], True),
+        (['wait=10, foo="a, b"', "return=representation"], True),
+        (["return=minimal, return=representation"], False),
+        (["return=minimal", "return=representation"], False),
+        (["return=representationx"], False),
+        (["xreturn=representation"], False),
+        (['foo="x, return=representation"'], False),
+        (["return"], False),
+        (['"'], False),
+        ([], False),
+    ],
+)
+async def test_preferences(writable: httpx.AsyncClient, preferences: list[str], wanted: bool) -> None:
+    await writable.post(ITEMS, json=item())
+    response = await writable.put(ITEM, json=item(), headers=[("Prefer", said) for said in preferences])
+    assert response.status_code == (200 if wanted else 204)
+    assert ("preference-applied" in response.headers) is wanted
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", [ITEM, "/collections/nothing/items/thing", "/collections/nothing"])
 async def test_what_is_not_there_cannot_be_changed(writable: httpx.AsyncClient, method: str, path: str) -> None:
