@@ -201,13 +201,19 @@ def left(request: Request) -> Callable[[], Awaitable[None]]:
 
 
 async def posted_values(request: Request, known: frozenset[str], query: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The members of a JSON body, of which these are known, beside this query. Raises InvalidRequest, TooLarge."""
+    """The members of a JSON body, of which these are known, beside this query.
+
+    Raises InvalidRequest, UnsupportedType, TooLarge.
+    """
     known_query(request, query)
     return parameters.of_body(await _body(request), known)
 
 
 async def _body(request: Request) -> bytes:
-    """The body, as far as the service takes one. Raises TooLarge."""
+    """The body, as far as the service takes one. Raises UnsupportedType, TooLarge."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedType(f"the body has Content-Encoding {encoding}, and is read as it is", "Content-Encoding")
     limit = request.app.state.settings.max_body_bytes
     chunks = bytearray()
     async for chunk in request.stream():

@@ -210,7 +210,7 @@ def _add_refusals(operation: dict[str, Any], settings: Settings) -> None:
     """What any route may be answered with before it is asked, or while it is."""
     statuses = [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT]
     if "requestBody" in operation:
-        statuses += [HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
+        statuses += [HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]
     if settings.rate_limit is not None:
         statuses.append(HTTPStatus.TOO_MANY_REQUESTS)
     for status in statuses:

@@ -1,6 +1,7 @@
 """HTTP: methods, headers, conditional requests, compression, and what becomes of failures."""
 
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator
 
@@ -299,6 +300,19 @@ async def test_a_database_that_is_down_is_503(service: FastAPI, client: httpx.As
     await server.close()
     service.state.catalog = living
     assert (await client.get("/collections")).status_code == 200
+
+
+async def test_a_compressed_body_is_415(filled: httpx.AsyncClient) -> None:
+    body = gzip.compress(orjson.dumps({"ids": ["thing"]}))
+    failed = assert_error(
+        await filled.post("/search", content=body, headers={"Content-Encoding": "GZip"}), 415, "Content-Encoding"
+    )
+    assert "Content-Encoding gzip" in failed["description"]
+    plain = await filled.post("/search", json={"ids": ["thing"]}, headers={"Content-Encoding": "identity"})
+    assert plain.json()["numberReturned"] == 1
+    described = (await filled.get("/api")).json()["paths"]["/search"]
+    assert "415" in described["post"]["responses"]
+    assert "415" not in described["get"]["responses"]
 
 
 async def test_a_post_without_a_content_type_is_read(filled: httpx.AsyncClient) -> None:
