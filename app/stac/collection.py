@@ -42,7 +42,7 @@ def check_collection(document: Any, rules: Rules = CORE) -> CheckedCollection:
     faults = of_identity(document, "Collection", rules)
     match document.get("extent"):
         case {"spatial": dict(), "temporal": dict()}:
-            pass
+            faults += extent.faults(document["extent"]) if rules.core else []
         case _:
             faults.append(Fault("extent", "is not an object with `spatial` and `temporal`"))
     refuse(of_stac, faults, rules.of_extensions(document))

@@ -8,9 +8,10 @@ import shapely
 from pydantic import TypeAdapter, ValidationError
 from stac_pydantic.shared import UtcDatetime
 
+from app.errors import Fault
 from app.stac import document as documents
 from app.stac.geometry import box_ewkb, to_ewkb
-from app.stac.interval import format_instant, within_calendar
+from app.stac.interval import format_instant, parse_instant, within_calendar
 
 Times = tuple[datetime | None, datetime | None]
 
@@ -32,6 +33,31 @@ def of_items(
     if start is not None and end is not None:
         extent["temporal"] |= {"interval": [[format_instant(start), format_instant(end)]]}
     return documents.dump(extent)
+
+
+def faults(extent: dict[str, Any]) -> list[Fault]:
+    """What the model of a collection lets pass: it makes numbers of texts, and times of numbers."""
+    found = [
+        Fault(f"extent.spatial.bbox.{number}", "is not a list of four or six numbers")
+        for number, box in enumerate(_listed(extent["spatial"].get("bbox")))
+        if not _is_box(box)
+    ]
+    for number, interval in enumerate(_listed(extent["temporal"].get("interval"))):
+        for end, time in enumerate(_listed(interval)):
+            try:
+                if time is not None:
+                    parse_instant(str(time))
+            except ValueError as error:
+                found.append(Fault(f"extent.temporal.interval.{number}.{end}", str(error)))
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_box(box: Any) -> bool:
+    return isinstance(box, list) and len(box) in (4, 6) and all(type(number) in (int, float) for number in box)
 
 
 def declared_area(extent: Any) -> bytes | None:

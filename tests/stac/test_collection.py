@@ -62,6 +62,13 @@ def test_extents_in_the_wild(declared: Document) -> None:
         ({"extent": {"spatial": {"bbox": [WORLD]}}}, "extent.temporal: Field required"),
         ({"extent": extent("x", [SINCE])}, "extent.spatial.bbox: Input should be a valid list"),
         ({"extent": extent([[1, 2]], [SINCE])}, "extent.spatial.bbox.0.2: Field required"),
+        (
+            {"extent": extent([["0", 1, True, "3"]], [[5, None]])},
+            "extent.spatial.bbox.0: is not a list of four or six numbers; extent.temporal.interval.0.0: '5' is not an",
+        ),
+        ({"extent": extent([WORLD, "x"], [SINCE])}, "extent.spatial.bbox.1: is not a list of four or six numbers"),
+        ({"extent": extent([WORLD, [0, 0, 5]], [SINCE])}, "extent.spatial.bbox.1: is not a list of four or six num"),
+        ({"extent": extent([WORLD], [[None, "2000-01-01T00:00Z"]])}, "extent.temporal.interval.0.1: '2000-01-01T00:0"),
         ({"extent": extent([WORLD], "x")}, "extent.temporal.interval: Input should be a valid list"),
         (
             {"extent": extent([WORLD], [["2016-12-31T23:59:60Z", None]])},
