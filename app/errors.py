@@ -15,6 +15,7 @@ UpesiError
 ├── InvalidMetadata     422  what is stored says something that cannot be; `parameter` is its place
 ├── TooSlow             408  the body did not come in time
 ├── PreconditionMissing 428  the service asks for If-Match
+├── NotInstalled        501  the service is without the libraries that this needs
 ├── Unreadable          502  a file that an item refers to cannot be read
 ├── TooManyRequests     429  the client asks more often than it may
 ├── Unavailable         503  the database, or the issuer of tokens, cannot be reached, or refuses new work
@@ -142,6 +143,11 @@ class TooSlow(UpesiError):
 class PreconditionMissing(UpesiError):
     status = HTTPStatus.PRECONDITION_REQUIRED
     code = "PreconditionRequired"
+
+
+class NotInstalled(UpesiError):
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = "NotInstalled"
 
 
 class Unreadable(UpesiError):

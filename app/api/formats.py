@@ -16,7 +16,7 @@ from app.api.dependencies import Context
 from app.api.links import NDJSON, PARQUET
 from app.api.negotiation import ITEMS, Forms
 from app.api.responses import item_line
-from app.errors import InvalidRequest, Unavailable
+from app.errors import InvalidRequest, NotInstalled
 from app.exports import pages
 from app.stac.search import Search
 
@@ -48,7 +48,7 @@ async def _geoparquet(context: Context, search: Search) -> AsyncGenerator[bytes,
     try:
         from app.exports import geoparquet
     except ImportError:
-        raise Unavailable("this service writes no GeoParquet: it was installed without the extra geoparquet") from None
+        raise NotInstalled("this service writes no GeoParquet: its installation has no pyarrow") from None
     shaped = partial(static.told, base=context.base) if context.files else None
     async with aclosing(geoparquet.stream(context.catalog, search, shaped)) as parts:
         async for part in parts:

@@ -1,6 +1,7 @@
 """Results as streams: NDJSON and STAC GeoParquet, to the last item, and what a client sees of a failure."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
@@ -162,6 +163,17 @@ async def test_head_makes_no_stream(client: httpx.AsyncClient, database: Databas
     finally:
         await database.execute(sql("ALTER TABLE away RENAME TO items"))
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_without_the_extra(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no use to ask again."""
+    monkeypatch.delattr("app.exports.geoparquet", raising=False)
+    monkeypatch.delitem(sys.modules, "app.exports.geoparquet", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    answer = await client.get("/search?f=geoparquet")
+    assert_error(answer, 501)
+    assert "Retry-After" not in answer.headers
+    assert (await client.get("/search?f=ndjson")).status_code == 200
 
 
 @pytest.fixture
