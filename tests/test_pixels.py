@@ -50,7 +50,9 @@ def test_from_files_to_pixels(upesi: Upesi, tmp_path: Path) -> None:
     about = ("--collection", "things", "--datetime", "2024-07-16")
     done = upesi("ingest", *files, *about, "--statistics")
     assert (done.returncode, done.stdout) == (0, b"2 items new, 0 replaced, 0 as they were.\n"), done.stderr
-    assert upesi("ingest", files[0], *about).returncode == 1
+    again = upesi("ingest", files[0], *about)
+    assert again.returncode == 1
+    assert b"ingest --replace replaces it" in again.stderr
     assert b"1 as they were" in upesi("ingest", files[0], *about, "--statistics", "--replace").stdout
 
     both = np.hstack(pixels)

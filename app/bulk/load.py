@@ -204,4 +204,5 @@ class Loader:
 
 
 def _exists(item: _Item) -> str:
-    return f"item {item.id!r} exists already in collection {item.collection!r} (--mode upsert replaces it)"
+    replacing = "load --mode upsert or ingest --replace replaces it"
+    return f"item {item.id!r} exists already in collection {item.collection!r} ({replacing})"

@@ -80,9 +80,8 @@ async def test_the_same_file_again(database: Database, amount: int) -> None:
     assert (report.items, report.replaced, report.unchanged, report.collections) == (0, 0, 0, 0)
     assert report.refused == len(refused) == amount + 1
     assert "collection 'things' exists already (--mode upsert replaces it)" in refused[0][1]
-    assert all(
-        "exists already in collection 'things' (--mode upsert replaces it)" in reason for _, reason in refused[1:]
-    )
+    replacing = "load --mode upsert or ingest --replace replaces it"
+    assert all(f"exists already in collection 'things' ({replacing})" in reason for _, reason in refused[1:])
     report, refused = await loaded(database, documents, "upsert")
     assert (report, refused) == (Report(unchanged=amount), [])
     assert await database.fetch(sql("SELECT id, xmin::text, updated FROM items ORDER BY id")) == before
@@ -112,9 +111,8 @@ async def test_duplicates_within_a_file(database: Database) -> None:
     documents = [collection(), *items([1, 2]), *items([1], note="later"), *items([3])]
     report, refused = await loaded(database, documents)
     assert report == Report(collections=1, items=3, refused=1)
-    assert refused == [
-        ("document 4", "item 'item 1' exists already in collection 'things' (--mode upsert replaces it)")
-    ]
+    replacing = "load --mode upsert or ingest --replace replaces it"
+    assert refused == [("document 4", f"item 'item 1' exists already in collection 'things' ({replacing})")]
     assert "note" not in (await stored(database))["things", "item 1"]["properties"]
 
 
