@@ -302,7 +302,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> N
         with _out.status("Writing the files of the demo …"):
             demo_catalogue.write_files(static)
         report = asyncio.run(_load_demo(url))
-        _out.print(f"The demo catalogue is there: {report.items} items new, {report.unchanged} as they were.")
+        _out.print(f"The demo catalogue is there: {console.counted(report)}.")
         os.environ["UPESI_STATIC_DIR"] = str(static)
         _introduce(f"http://{host}:{port}")
         _serve(settings, url, host, port, workers)

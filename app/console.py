@@ -22,7 +22,7 @@ from rich.text import Text
 
 from app.bulk.compact import Compaction
 from app.bulk.readers.sources import Opener
-from app.bulk.report import Told
+from app.bulk.report import Report, Told
 
 # Of a help: with boxes and colours in a terminal, and as plain text in a pipe.
 MARKUP: Literal["markdown"] | None = "markdown" if sys.stdout.isatty() else None
@@ -102,11 +102,13 @@ def tell_compaction(done: Compaction) -> None:
     out.print(Text(f"{done.collection}: {decided}{rewritten if done.rewritten else ''}{dropped}"), soft_wrap=True)
 
 
+def counted(report: Report) -> str:
+    return f"{report.items:,} items new, {report.replaced:,} replaced, {report.unchanged:,} as they were"
+
+
 def summarise(told: Told, console: Console) -> None:
     report = told.report
-    parts = [f"{report.items:,} items new", f"{report.replaced:,} replaced", f"{report.unchanged:,} as they were"]
-    parts += [f"{report.collections:,} collections", f"{report.refused:,} documents refused"]
-    console.print(", ".join(parts) + ".")
+    console.print(f"{counted(report)}, {report.collections:,} collections, {report.refused:,} documents refused.")
     if told.outcome == "stopped":
         console.print(
             "Stopped at the refusal: nothing of its batch is stored, all batches before it are."

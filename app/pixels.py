@@ -83,7 +83,7 @@ def ingest(
         return
     with ready.migrated(settings) as url:
         report = asyncio.run(_stored(url, entries, replace_, Rules.of(settings)))
-    typer.echo(f"{report.items:,} items new, {report.replaced:,} replaced, {report.unchanged:,} as they were.")
+    typer.echo(f"{console.counted(report)}.")
     if report.refused:
         raise typer.Exit(1)
 

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import app
 from app.database import schema
 from tests.database.fresh import fresh_database, run
 from tests.factories import Document, collection, item
@@ -110,6 +112,19 @@ def test_load_again_with_upsert(upesi: Upesi, tmp_path: Path, changed: Document,
     upesi("load", written(tmp_path, "first.ndjson", collection(), item()))
     done = upesi("load", "--mode", "upsert", written(tmp_path, "again.ndjson", collection(), item() | changed))
     assert (done.returncode, done.stdout) == (0, summary)
+
+
+def test_the_demo_tells_what_it_replaced(
+    upesi: Upesi, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upesi("load", written(tmp_path, "first.ndjson", collection(), item("a"), item("b")))
+    for name, value in {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path), "STATIC_DIR": ""}.items():
+        monkeypatch.setenv(f"UPESI_{name}", value)
+    monkeypatch.setattr("app.demo.write_files", lambda _: None)
+    monkeypatch.setattr("app.demo.items", lambda: [item("a", properties={"title": "new"}), item("b"), item("c")])
+    monkeypatch.setattr("app.cli._serve", lambda *_: None)
+    done = CliRunner().invoke(app, ["demo"], catch_exceptions=False)
+    assert "The demo catalogue is there: 1 items new, 1 replaced, 1 as they were." in done.output
 
 
 def test_load_of_standard_input(upesi: Upesi) -> None:
