@@ -54,6 +54,12 @@ async def test_dark_is_dark(opened: Open) -> None:
     assert await brightness("dark") < 150
 
 
+async def test_the_map_is_not_seen_through_a_thumbnail(opened: Open) -> None:
+    page = await opened("/collections/things/items")
+    picture = page.locator(".thumbnail img").first
+    assert await picture.evaluate("one => getComputedStyle(one).backgroundColor") != "rgba(0, 0, 0, 0)"
+
+
 async def test_from_the_landing_page_to_an_item(opened: Open) -> None:
     page = await opened("/")
     await page.get_by_role("link", name="Near things").first.click()
