@@ -44,5 +44,5 @@ audit: dev  ## known weaknesses of what the lock has
 sbom: dev  ## sbom.json: what the lock has, in CycloneDX
 	.venv/bin/uv export --quiet --locked --no-dev --all-extras --preview-features sbom-export --format cyclonedx1.5 --output-file sbom.json
 
-bench: dev  ## measure against the peers, some 15 minutes; BENCH='search --items 20000' for less
+bench: dev  ## measure against the peers, some 20 minutes; BENCH='search --items 20000' for less
 	.venv/bin/python -m benchmarks $(BENCH)

@@ -1,6 +1,6 @@
 """Upesi and its peers, asked the same questions about the same catalogue, in turn, in one run.
 
-    python -m benchmarks                                   # all parts, some 15 minutes
+    python -m benchmarks                                   # all parts, some 20 minutes
     python -m benchmarks search walk --items 20000         # parts by name, a smaller catalogue
     python -m benchmarks --no-peer --seconds 1 --rounds 1
 
