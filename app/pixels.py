@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from app.errors import InvalidDocument, SetupError
 from app.exports import vrt, whole
 from app.raster import certificates
 from app.raster.access import Access
-from app.raster.shape import CubeShape, Form
+from app.raster.shape import RESAMPLING, CubeShape, Form, Groupby
 from app.raster.sources import File, Sources
 from app.settings import Settings
 from app.sql.loading import Mode
@@ -52,6 +52,17 @@ From = Annotated[
 Limit = Annotated[str | None, typer.Option(help="Items at most.")]
 
 _TIMEOUT = 600
+
+
+def _one_of(known: Sequence[str]) -> Callable[[str], str]:
+    """For an option whose values are a closed list: another one is misspelt, as with a Literal."""
+
+    def checked(value: str) -> str:
+        if value not in known:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
+        return value
+
+    return checked
 
 
 @commands.command(epilog=console.examples("ingest scene.tif --collection things --datetime 2024-07-16"))
@@ -179,15 +190,15 @@ def mosaic(
     resolution: Annotated[
         float | None, typer.Option(help="In units of the CRS; else the finest.", show_default=False, min=1e-9)
     ] = None,
-    resampling: Annotated[str, typer.Option(help="nearest, bilinear, cubic, average or mode.")] = "nearest",
+    resampling: Annotated[
+        str, typer.Option(help="nearest, bilinear, cubic, average or mode.", callback=_one_of(vrt.RESAMPLING))
+    ] = "nearest",
     sign: Annotated[bool, typer.Option("--sign", help="With hrefs as UPESI_SIGNERS sign them.")] = False,
 ) -> None:
     """Write a VRT of one asset of all that a search finds, the newest on top, from metadata alone."""
     _need_libraries()
     if to != "-":
         _check_output(Path(to))
-    if resampling not in vrt.RESAMPLING:
-        raise SetupError(f"--resampling: {resampling!r} is none of {', '.join(vrt.RESAMPLING)}")
     from app.exports import warp
 
     form = vrt.Form(crs, resolution, resampling)
@@ -226,13 +237,17 @@ def cube(
     crs: Annotated[str | None, typer.Option(help="EPSG:32632, or utm.", show_default=False)] = None,
     resolution: Annotated[float | None, typer.Option(help="In units of the CRS.", show_default=False)] = None,
     align: Annotated[str, typer.Option(help="Whose resolution: finest, coarsest, or an asset's.")] = "finest",
-    groupby: Annotated[str, typer.Option(help="time, solar_day or id.")] = "time",
-    resampling: Annotated[str, typer.Option(help="nearest, bilinear, cubic, average, …")] = "nearest",
+    groupby: Annotated[Groupby, typer.Option(help="What is one moment.")] = "time",
+    resampling: Annotated[
+        str, typer.Option(help="nearest, bilinear, cubic, average, …", callback=_one_of(RESAMPLING))
+    ] = "nearest",
     point: Annotated[str | None, typer.Option(help="longitude,latitude of the middle.", show_default=False)] = None,
     edge_size: Annotated[int, typer.Option(help="Pixels of a side, around --point.")] = 256,
     scheduler: Annotated[str | None, typer.Option(help="A Dask cluster: tcp://host:8786", show_default=False)] = None,
 ) -> None:
     """Write what a search finds as a cube: NetCDF, Zarr or a cloud-optimised GeoTIFF."""
+    if align not in ("finest", "coarsest", *asset):
+        raise typer.BadParameter(f"{align!r} is neither finest, coarsest nor an --asset", param_hint="--align")
     _need_libraries()
     _check_place(source, collection=collection, datetime=datetime, filter=filter_, limit=limit)
     _check_output(to)

@@ -182,6 +182,17 @@ def test_faults(upesi: Upesi, arguments: tuple[str, ...], said: bytes) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("mosaic", "--resampling"), ("cube", "--resampling"), ("cube", "--groupby"), ("cube", "--align")],
+)
+def test_what_is_in_no_list_is_misspelt(upesi: Upesi, command: str, option: str) -> None:
+    done = upesi(command, "--to", "x", "--asset", "data", option, "nothing")
+    assert done.returncode == 2
+    assert re.search(f"Invalid value for '?{option}'?: ", done.stderr.decode())
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_cube_is_whole_or_not_there(upesi: Upesi, tmp_path: Path) -> None:
     pixels = images.numbered(4, 4)
     described = images.asset(tmp_path / "gone.tif", pixels)
