@@ -151,6 +151,8 @@ def load(
         source.check()
     if report not in (None, "-") and not Path(str(report)).parent.is_dir():
         raise SetupError(f"there is no folder for the report {report!r}")
+    if report not in (None, "-") and Path(str(report)).is_dir():
+        raise SetupError(f"the report {report!r} is a folder, and not a file")
     settings = Settings()
     processes = workers or os.cpu_count() or 1
     job = Job(named, mode, on_error, resume, processes, Rules.of(settings))

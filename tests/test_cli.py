@@ -191,6 +191,12 @@ def test_load_of_no_file(upesi: Upesi, tmp_path: Path, name: str) -> None:
     assert upesi("load", existing).stdout.endswith("1 collections, 0 documents refused.\n")
 
 
+def test_load_with_a_folder_for_a_report(upesi: Upesi, tmp_path: Path) -> None:
+    source = written(tmp_path, "a.ndjson", collection(), item())
+    one_line(upesi("load", source, "--report", str(tmp_path)), str(tmp_path), "is a folder")
+    assert upesi("load", source).stdout.startswith("1 items new")
+
+
 @pytest.mark.parametrize("name", ["[bold].ndjson", "[/b].ndjson"])
 def test_load_of_a_file_with_brackets_in_its_path(upesi: Upesi, tmp_path: Path, name: str) -> None:
     path = tmp_path / "a" / name
