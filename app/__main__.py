@@ -4,10 +4,14 @@ Processes for pixels, and those of `upesi serve --workers`, run the file again t
 what is imported here is imported by each of them.
 """
 
+import sys
+
 
 def main() -> None:
-    from app import cli
-
+    try:
+        from app import cli
+    except KeyboardInterrupt:  # which takes a second, and Ctrl-C may come in it
+        sys.exit(130)
     cli.main()
 
 

@@ -81,6 +81,24 @@ def test_version(upesi: Upesi) -> None:
     assert done.stdout == f"upesi {version('upesi')}\n"
 
 
+def test_an_interrupt_while_it_starts_is_no_traceback() -> None:
+    """In the midst of what the command imports."""
+    interrupted = """
+import sys
+from app.__main__ import main
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "uvicorn":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("arguments", [("nothing",), ("load",), ("load", "-", "--mode", "x"), ("serve", "--port", "x")])
 def test_what_is_misspelt_is_a_usage_error(upesi: Upesi, arguments: tuple[str, ...]) -> None:
     done = upesi(*arguments)
