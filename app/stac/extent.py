@@ -24,12 +24,15 @@ def of_items(
     start: datetime | None,
     end: datetime | None,
 ) -> bytes:
-    """The declared extent (JSON) with the box and the interval of the items, as far as there are any."""
+    """The declared extent (JSON) with the box and the interval of the items, as far as there are any.
+
+    `box` is of footprints, of which some go on beyond longitude ±180; west may be greater than east afterwards.
+    """
     if box is None and start is None:
         return declared
     extent = documents.parse(declared)
     if box is not None:
-        extent["spatial"] |= {"bbox": [box]}
+        extent["spatial"] |= {"bbox": [_around_globe(*box)]}
     if start is not None and end is not None:
         extent["temporal"] |= {"interval": [[format_instant(start), format_instant(end)]]}
     return documents.dump(extent)
@@ -86,11 +89,15 @@ def _rectangles(box: Any) -> Iterable[bytes]:
     try:
         # In two dimensions: heights are the third and the sixth of six numbers.
         west, south, east, north = map(float, box if len(box) == 4 else (*box[0:2], *box[3:5]))
-        whole_globe = east - west >= 360
-        west, east = (-180.0, 180.0) if whole_globe else (_longitude(west), _longitude(east))
-        return box_ewkb([west, max(south, -90.0), east, min(north, 90.0)])
+        return box_ewkb(_around_globe(west, south, east, north))
     except (ValueError, TypeError, OverflowError):
         return ()
+
+
+def _around_globe(west: float, south: float, east: float, north: float) -> tuple[float, float, float, float]:
+    """The same place within longitude ±180 and latitude ±90."""
+    west, east = (-180.0, 180.0) if east - west >= 360 else (_longitude(west), _longitude(east))
+    return west, max(south, -90.0), east, min(north, 90.0)
 
 
 def _longitude(degrees: float) -> float:
