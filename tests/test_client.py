@@ -46,6 +46,12 @@ def test_href_of_an_item_on_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
         assert run("href", f"{site.url}/c/item.json", "data") == "https://near.example/c/b.tif\n"
 
 
+def test_an_item_that_is_not_there_is_named_once() -> None:
+    with website() as site, pytest.raises(SetupError) as raised:
+        run("href", f"{site.url}/item.json", "data")
+    assert str(raised.value) == f"{site.url}/item.json: is answered with 404 Not Found"
+
+
 def test_item_from_standard_input() -> None:
     item = factories.item(assets={"data": {"href": "https://bucket.s3.amazonaws.com/[bold]" + "x" * 200}})
     told = run("href", "-", "data", "--prefer", "s3", stdin=json.dumps(item))

@@ -26,7 +26,8 @@ def read(location: str, web: Web) -> Iterator[Placed]:
     entries = source.entries(web, lambda path: path.open("rb"))
     for entry in chain.from_iterable(entry.parsed() for entry in entries):
         if entry.fault is not None:
-            raise SetupError(f"{location}: {entry.place}: {entry.fault}")
+            place = entry.place if entry.place.startswith(location) else f"{location}: {entry.place}"
+            raise SetupError(f"{place}: {entry.fault}")
         if isinstance(entry.document, dict) and entry.document.get("type") == "Feature":
             yield Placed(entry.document, _source(location, entry.place))
 

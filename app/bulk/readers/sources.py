@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, BinaryIO, Literal
+from urllib.parse import urlsplit
 
 from app.bulk.readers import api, pgstac, static
 from app.bulk.readers.entry import Entry
@@ -38,6 +39,10 @@ class Source:
 
     def check(self) -> None:
         """Raises SetupError where there is nothing of that name."""
+        try:
+            urlsplit(self.location)
+        except ValueError as error:
+            raise SetupError(f"{self.location!r} is no URL: {error}") from None
         if pgstac.is_database(self.location) != (self.format == "pgstac") and self.format is not None:
             raise SetupError(f"{self.format} cannot be read from {self.name!r}: postgresql://… is pgstac, and it alone")
         if self.location == "-" or is_url(self.location) or pgstac.is_database(self.location):
