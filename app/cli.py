@@ -25,7 +25,7 @@ from rich.text import Text
 from app import admission, client, console, indexing, pixels
 from app import demo as demo_catalogue
 from app.api.connection import Connection
-from app.api.listening import parted
+from app.api.listening import check_address, parted
 from app.bulk import compact as compaction
 from app.bulk.load import Loader, OnError
 from app.bulk.prepare import calm_collector
@@ -103,6 +103,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
     Without UPESI_DATABASE_URL a private PostgreSQL cluster is made, started and migrated in UPESI_DATA_DIR.
     """
     settings = Settings()
+    check_address(host, port)
     with ready.served(settings) as url:
         _serve(settings, url, host, port, workers)
 
@@ -299,6 +300,7 @@ async def _with_one_connection(url: str, ask: Callable[[Database], Awaitable[Ans
 def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
     """Load the demo catalogue, made here without a network, and serve it."""
     settings = Settings()
+    check_address(host, port)
     with ready.migrated(settings) as url:
         static = settings.data_dir / "static"
         with _out.status("Writing the files of the demo …"):

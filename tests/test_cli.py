@@ -1,6 +1,7 @@
 """The commands as an operator runs them: processes of their own, with what they print and how they exit."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -213,6 +214,18 @@ def test_load_with_a_folder_for_a_report(upesi: Upesi, tmp_path: Path) -> None:
     source = written(tmp_path, "a.ndjson", collection(), item())
     one_line(upesi("load", source, "--report", str(tmp_path)), str(tmp_path), "is a folder")
     assert upesi("load", source).stdout.startswith("1 items new")
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_address_that_nobody_can_listen_at(upesi: Upesi, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        one_line(upesi(command, "--port", port), f"cannot listen at 127.0.0.1, port {port}: Address already in use")
+    one_line(upesi(command, "--host", "300.1.1.1"), "cannot listen at 300.1.1.1, port 8080: ")
+
+
+def test_load_of_a_broken_url(upesi: Upesi) -> None:
+    one_line(upesi("load", "http://[::1"), "'http://[::1' is no URL: Invalid IPv6 URL")
 
 
 @pytest.mark.parametrize("name", ["[bold].ndjson", "[/b].ndjson"])

@@ -21,6 +21,8 @@ from typing import Any
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.errors import SetupError
+
 _FILE = "UPESI_WORKERS_FILE"
 # Two numbers of four bytes for each worker: its process, and how many connections it has.
 _PAGE_BYTES = 4096
@@ -31,6 +33,14 @@ _FAILED = 1.0
 _log = logging.getLogger("upesi")
 
 _Factory = Callable[[], asyncio.BaseProtocol]
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises SetupError where nobody can listen, before anything is done or announced."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise SetupError(f"cannot listen at {host}, port {port}: {error.strerror}") from None
 
 
 @contextmanager
