@@ -114,7 +114,7 @@ def store(rows: Sequence[Row], mode: Mode) -> Fragment:
         _GROWN,
         _WIDENED,
         ", described AS (",
-        queryables.widen(_statistics(rows), behind="widened"),
+        queryables.widen(_statistics(rows), "stored", behind="widened"),
         ") SELECT s.collection, s.id, s.new, d.newest FROM stored s JOIN (SELECT g.collection,"
         " (SELECT max(key) FROM dictionaries WHERE collection = g.collection) AS newest FROM grown g) AS d"
         " USING (collection)",
@@ -130,7 +130,8 @@ def insert(name: str, row: Row, statistics: Statistics) -> Fragment:
     """
     members = [Parameter(value, type_) for value, type_ in zip(row, COLUMNS.values(), strict=True)]
     given = dict(zip(COLUMNS, members, strict=True))
-    described = (", described AS (", queryables.widen(statistics, behind="widened"), ")") if statistics else ()
+    widen = queryables.widen(statistics, "stored", behind="widened")
+    described = (", described AS (", widen, ")") if statistics else ()
     dictionary = given["dictionary"]
     with_it = (" JOIN dictionaries d ON d.collection = c.key AND d.key = ", dictionary) if dictionary.value else ()
     return sql(

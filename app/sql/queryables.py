@@ -11,9 +11,9 @@ from app.stac.statistics import TEXTS_AT_MOST, Statistic, Type
 Statistics = Mapping[int, Mapping[str, Statistic]]
 
 
-def widen(statistics: Statistics, behind: str) -> Fragment:
+def widen(statistics: Statistics, stored: str, behind: str) -> Fragment:
     """Make what is known of the collections, by their keys, hold for more items: a part of the statement that writes
-    them, behind the part of that name.
+    them, behind the part of that name, where the part `stored` has any.
 
     A row is locked only if it grows, and rows are locked in one order, behind the items and the collections.
     """
@@ -23,7 +23,9 @@ def widen(statistics: Statistics, behind: str) -> Fragment:
         Parameter(documents.dump(list(_rows(statistics))), "jsonb"),
         ") AS found (collection int, name text, types int, members int, minimum numeric, maximum numeric, texts jsonb)",
         _GROWING,
-        " AND (SELECT count(*) FROM ",
+        " AND EXISTS (SELECT FROM ",
+        stored,
+        ") AND (SELECT count(*) FROM ",
         behind,
         ") >= 0",
         " ORDER BY found.collection, found.name",
