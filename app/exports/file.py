@@ -1,9 +1,11 @@
 """Exports into files. A file has its name only when it is whole."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from secrets import token_hex
+from typing import IO, Literal
 
 from app.catalog import Catalog
 from app.errors import SetupError
@@ -24,7 +26,9 @@ async def write(catalog: Catalog, search: Search, to: str, form: ExportFormat, s
                 sys.stdout.buffer.write(part)
             sys.stdout.buffer.flush()
         else:
-            await _write_file(_stream(catalog, search, form), Path(to))
+            with _opened(Path(to)) as file:
+                async for part in _stream(catalog, search, form):
+                    file.write(part)
     except OSError as error:
         raise SetupError(f"{to!r} cannot be written: {error.strerror or error}") from None
 
@@ -39,20 +43,16 @@ def _stream(catalog: Catalog, search: Search, form: ExportFormat) -> AsyncIterat
     return geoparquet.stream(catalog, search)
 
 
-async def _write_file(parts: AsyncIterator[bytes], path: Path) -> None:
-    unfinished = path.with_name(path.name + ".part")
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Each export has a file of its own beside the name, whatever else is on its way to it or was left there."""
+    unfinished = path.with_name(f"{path.name}.{token_hex(4)}.part")
     try:
-        _append(unfinished, b"")
-        async for part in parts:
-            _append(unfinished, part)
+        with unfinished.open("xb") as file:
+            yield file
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _append(path: Path, part: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(part)
 
 
 async def _write_static(catalog: Catalog, search: Search, to: str, settings: Settings) -> None:

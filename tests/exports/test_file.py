@@ -13,6 +13,7 @@ import pytest
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Source
 from app.bulk.readers.web import Web
+from app.exports.file import _opened
 from app.exports.static import name_of
 from tests.database.fresh import run
 from tests.factories import Document, collection, item, point
@@ -137,6 +138,19 @@ def test_export_that_fails_leaves_the_old_file(upesi: Upesi, database_url: str, 
     run(database_url, "UPDATE items SET content = 'broken' WHERE id = 'high'")
     assert upesi("export", "--to", str(tmp_path / "x")).returncode == 1
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "old")]
+
+
+def test_what_a_killed_export_left_is_not_in_the_next(upesi: Upesi, tmp_path: Path) -> None:
+    (tmp_path / "x.part").write_text("left")
+    assert upesi("export", "--to", str(tmp_path / "x")).returncode == 0
+    assert (tmp_path / "x").read_bytes() == upesi("export", "--to", "-").stdout
+
+
+def test_exports_to_one_name_do_not_mix(tmp_path: Path) -> None:
+    with _opened(tmp_path / "x") as one, _opened(tmp_path / "x") as other:
+        one.write(b"one")
+        other.write(b"other")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "one")]
 
 
 @pytest.mark.parametrize("identity", [*ODD, "...", "a.", "catalog.json", "."])
