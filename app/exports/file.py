@@ -1,5 +1,6 @@
 """Exports into files. A file has its name only when it is whole."""
 
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -45,7 +46,15 @@ def _stream(catalog: Catalog, search: Search, form: ExportFormat) -> AsyncIterat
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Each export has a file of its own beside the name, whatever else is on its way to it or was left there."""
+    """Each export has a file of its own beside the name, whatever else is on its way to it or was left there.
+
+    A symlink stays, and what it leads to is replaced. Into a pipe or a device is written as it comes.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    path = Path(os.path.realpath(path))
     unfinished = path.with_name(f"{path.name}.{token_hex(4)}.part")
     try:
         with unfinished.open("xb") as file:

@@ -118,6 +118,8 @@ def test_selection(upesi: Upesi) -> None:
         (("--to", "-", "--filter", "a ="), b"filter"),
         (("--to", "-", "--collection", "nothing"), b"there is no collection 'nothing'"),
         (("--to", "/proc/nothing/x"), b"cannot be written"),
+        (("--to", ""), b"cannot be written: Is a directory"),
+        (("--to", "/"), b"cannot be written: Is a directory"),
         (("--to", "-", "--format", "static"), b"is written to a folder"),
     ],
 )
@@ -151,6 +153,21 @@ def test_exports_to_one_name_do_not_mix(tmp_path: Path) -> None:
         one.write(b"one")
         other.write(b"other")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "one")]
+
+
+def test_pipe_is_written_into(upesi: Upesi, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x")
+    with subprocess.Popen(["cat", tmp_path / "x"], stdout=subprocess.PIPE) as reader:
+        assert upesi("export", "--to", str(tmp_path / "x")).returncode == 0
+        assert reader.communicate(timeout=60)[0] == upesi("export", "--to", "-").stdout
+    assert (tmp_path / "x").is_fifo()
+
+
+def test_target_of_a_symlink_is_replaced(upesi: Upesi, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("x")
+    assert upesi("export", "--to", str(tmp_path / "link")).returncode == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "x").read_bytes() == upesi("export", "--to", "-").stdout
 
 
 @pytest.mark.parametrize("identity", [*ODD, "...", "a.", "catalog.json", "."])
