@@ -119,7 +119,8 @@ class Inference:
         self._properties.observe_members(item.get("properties") or {})
         self._links.observe(item.get("links"))
         self._assets.observe(item.get("assets"))
-        self.heights &= len(item.get("bbox") or range(6)) == 6
+        box = item.get("bbox")
+        self.heights &= not (isinstance(box, list) and len(box) == 4)
 
     def properties(self) -> dict[str, Column]:
         """Without those that have the name of another column."""

@@ -203,7 +203,7 @@ def _wkb(geometry: Any) -> bytes | None:
 
 
 def _sides(box: Any, sides: tuple[str, ...]) -> dict[str, float] | None:
-    if not isinstance(box, list) or len(box) not in (4, 6):
+    if not isinstance(box, list) or len(box) not in (4, 6) or not all(isinstance(side, int | float) for side in box):
         return None
     named = dict(zip(_BOX if len(box) == 4 else _BOX_3D, map(float, box), strict=True))
     return {side: named[side] for side in sides}

@@ -48,7 +48,20 @@ GEOMETRIES = st.sampled_from(
         {"type": "LineString", "coordinates": [[1, 2], [3, 4, 5]]},
     ]
 )
-BOXES = st.sampled_from([[1, 2, 3, 4], [1.5, 2, 0, 3, 4, 9], None, [1]])
+BOXES: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        [1, 2, 3, 4],
+        [1.5, 2, 0, 3, 4, 9],
+        None,
+        [1],
+        [None] * 4,
+        ["1", "a", "2", "3"],
+        [1, 2, 3, {}, 5, 6],
+        5,
+        "a box",
+        {},
+    ]
+)
 
 
 @st.composite
@@ -83,6 +96,7 @@ def read(path: Path) -> list[Any]:
 @example([item("a", properties={"a": None, "b": {}, "c": []}), item("b", properties={"a": 1, "b": [1], "c": ["x"]})])
 @example([item("a", properties={"n": 1}), item("b", properties={"n": True}), item("c", properties={"n": 2**60 + 1.0})])
 @example([item("a", properties={f"p{n}": n for n in range(2000)}), item("b", assets={})])
+@example([item("a", bbox=[None] * 4), item("b", bbox=5), item("c", bbox=["1", "2", "3", "4"])])
 @example([item(str(n), properties={"deep": {f"k{n}-{m}": m for m in range(300)}}) for n in range(5)])
 def test_items_come_back_as_they_were(documents: list[Document]) -> None:
     with tempfile.TemporaryDirectory() as folder:
