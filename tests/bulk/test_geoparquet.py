@@ -94,6 +94,17 @@ def test_boxes_are_arrays_again(tmp_path: Path) -> None:
     assert boxes == [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 5.0, 3.0, 4.0, 6.0], None]
 
 
+@pytest.mark.parametrize("side", [None, float("nan")])
+def test_box_without_values_is_no_box(tmp_path: Path, side: float | None) -> None:
+    named = dict.fromkeys(("xmin", "ymin", "xmax", "ymax"), side)
+    for name, box in (("struct", named), ("list", [side] * 4)):
+        full = dict.fromkeys(named, 1.0) if name == "struct" else [1.0] * 4
+        rows = [row("a", geometry=None, bbox=box), row("b", bbox=full)]
+        first, second = [entry.document for entry in entries(written(tmp_path / name, *rows))]
+        assert "bbox" not in first
+        assert second["bbox"] == [1.0] * 4
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_times_of_each_unit(tmp_path: Path, unit: str) -> None:
     table = pa.Table.from_pylist([row("a")])

@@ -111,8 +111,9 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
         owner = document if name in MEMBERS else properties
         if name in _GEOMETRIES and isinstance(value, bytes):
             owner[name] = _geometry(value)
-        elif name == "bbox" and isinstance(value, dict):
-            owner[name] = [value[side] for side in _BOX if value.get(side) is not None]
+        elif name == "bbox" and isinstance(value, dict | list):
+            if box := _box(value):
+                owner[name] = box
         elif (plain := _value(value)) is not None:
             owner[name] = plain
     properties.setdefault("datetime", None)
@@ -121,6 +122,12 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
         "links": document.get("links", []),
         "assets": document.get("assets", {}),
     }
+
+
+def _box(value: dict[str, Any] | list[Any]) -> list[Any]:
+    """The sides that have a value: pandas writes those of no box as null or NaN."""
+    sides = [value.get(side) for side in _BOX] if isinstance(value, dict) else value
+    return [side for side in map(_value, sides) if side is not None]
 
 
 def _value(value: Any) -> Any:
