@@ -13,7 +13,7 @@ import uvicorn
 from app.bulk.load import Loader
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Source
-from app.bulk.readers.web import Web
+from app.bulk.readers.web import DOCUMENT_BYTES, Web
 from app.errors import SetupError
 from app.main import create_app
 from app.settings import Settings
@@ -60,6 +60,7 @@ def page(*names: str, **next_link: Any) -> Document:
 LINES = orjson.dumps(collection()) + b"\n" + orjson.dumps(item("a")) + b"\n"
 BROKEN_LINES = b"{broken\n" + LINES
 PRETTY = orjson.dumps(collection(), option=orjson.OPT_INDENT_2)
+BOM = b"\xef\xbb\xbf"
 DOWN = orjson.dumps(collection(links=[link("item", "a.json")]))
 
 
@@ -74,7 +75,9 @@ DOWN = orjson.dumps(collection(links=[link("item", "a.json")]))
         ("x.geojson", orjson.dumps(page("a", href="b.json")), ["a"]),
         ("x.json", DOWN, ["things", "a"]),
         ("x.txt", DOWN, ["things", "a"]),
+        ("x.json", BOM + DOWN, ["things", "a"]),
         ("x.json", orjson.dumps(CATALOG | {"links": [link("item", "a.json")]}), ["a"]),
+        ("x.json", orjson.dumps(CATALOG | {"links": []}), []),
         ("x.json", DOWN + b"\n" + orjson.dumps(item("b")), ["things", "b"]),
     ],
 )
@@ -87,6 +90,37 @@ async def test_format_is_found_from_the_content(
     site.pages |= {"/a.json": item("a"), f"/{name}": content}
     if b"next" not in content:
         assert ids(read(f"{site.url}/{name}")) == found
+
+
+async def test_catalogue_with_byte_order_marks(tmp_path: Path, site: Website, read: Read) -> None:
+    pages = {
+        "/x.json": BOM + orjson.dumps(CATALOG | {"links": [link("child", "c.json")]}),
+        "/c.json": BOM + DOWN,
+        "/a.json": BOM + orjson.dumps(item("a")),
+    }
+    for name, content in pages.items():
+        (tmp_path / name[1:]).write_bytes(content)
+    site.pages |= pages
+    assert ids(read(tmp_path / "x.json")) == ids(read(f"{site.url}/x.json")) == ["things", "a"]
+
+
+async def test_pages_with_byte_order_marks(site: Website, read: Read) -> None:
+    site.pages |= {
+        "/i": BOM + orjson.dumps(page("a", href="/i?page=2")),
+        "/i?page=2": BOM + orjson.dumps(page("b")),
+    }
+    assert ids(read(f"{site.url}/i")) == ["a", "b"]
+
+
+async def test_catalogue_that_is_too_large_is_refused_and_not_taken_for_a_document(
+    tmp_path: Path, site: Website, read: Read
+) -> None:
+    content = DOWN[:-1] + b" " * DOCUMENT_BYTES + DOWN[-1:]
+    (tmp_path / "x.json").write_bytes(content)
+    site.pages["/x.json"] = content
+    for location in (tmp_path / "x.json", f"{site.url}/x.json"):
+        (refused,) = read(location)
+        assert refused.fault == "is larger than 64 MiB"
 
 
 async def test_format_can_be_forced(tmp_path: Path, read: Read) -> None:

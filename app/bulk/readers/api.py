@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from app.bulk.readers.entry import Entry
+from app.bulk.readers.json import whole
 from app.bulk.readers.web import Asked, Web, is_url
 from app.errors import InvalidDocument
 from app.stac import document as documents
@@ -71,7 +72,7 @@ def _pages(first: Asked, web: Web) -> Iterator[tuple[Any, str, str]]:
         place = asked.url if asked.method == "GET" else f"{asked.method} {asked.url}, page {len(known)}"
         try:
             url, text = web.ask(asked)
-            page = documents.parse(text)
+            page = whole(text)
             if not isinstance(page, dict):
                 raise InvalidDocument("is not a page: it is no JSON object")
             yield page, url, place

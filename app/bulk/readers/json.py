@@ -53,14 +53,18 @@ def entries_of_lines(stream: BinaryIO) -> Iterator[Entry]:
     return _from_lines(stream, number, line)
 
 
+def whole(text: bytes) -> Any:
+    """The one document that a file or an answer is. Raises InvalidDocument."""
+    return documents.parse(text.removeprefix(_BYTE_ORDER_MARK))
+
+
 def outline(stream: IO[bytes]) -> str | None:
     """The `type` of the document a file begins with; None where it has none, or is no JSON object.
 
     An ItemCollection is told by its features, and a list of collections is called `Collections`.
     """
-    guarded = _Rejoined(stream.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK), stream)
     try:
-        for prefix, event, value in ijson.parse(guarded):
+        for prefix, event, value in ijson.parse(_from_start(stream)):
             if prefix == "type" and event == "string":
                 return str(value)
             if (prefix, event) in _LISTS:
@@ -72,13 +76,18 @@ def outline(stream: IO[bytes]) -> str | None:
     return None
 
 
-def next_link(stream: IO[bytes]) -> bool:
-    """Whether a JSON document links to a next page."""
+def has_link(stream: IO[bytes], *rels: str) -> bool:
+    """Whether a JSON document, and nothing behind it, has a link of one of these relations."""
     try:
-        links = ijson.items(_Rejoined(b"", stream), "links.item")
-        return any(isinstance(link, dict) and link.get("rel") == "next" for link in links)
+        links = ijson.items(_from_start(stream), "links.item")
+        return sum(isinstance(link, dict) and link.get("rel") in rels for link in links) > 0
     except (ijson.JSONError, InvalidDocument, UnicodeDecodeError):
         return False
+
+
+def _from_start(stream: IO[bytes]) -> "_Rejoined":
+    stream.seek(0)
+    return _Rejoined(stream.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK), stream)
 
 
 def _first_line(stream: BinaryIO) -> tuple[int, bytes]:

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 from app.bulk.readers import api, pgstac, static
 from app.bulk.readers.entry import Entry
-from app.bulk.readers.json import entries, entries_of_lines, next_link, outline
+from app.bulk.readers.json import entries, entries_of_lines, has_link, outline, whole
 from app.bulk.readers.web import DOCUMENT_BYTES, Asked, Web, is_url
 from app.errors import InvalidDocument, SetupError
-from app.stac import document as documents
 
 Format = Literal["ndjson", "json", "geoparquet", "static", "api", "pgstac"]
 # Opens a file of a source, and may show how far it is read.
@@ -22,6 +21,7 @@ Opener = Callable[[Path], AbstractContextManager[BinaryIO]]
 
 _LINES = {".ndjson", ".jsonl", ".geojsonl", ".ndgeojson"}
 _PARQUET = b"PAR1"
+_KINDS = ("Catalog", "Collection")
 _ROOTS = ("catalog.json", "collection.json")
 
 
@@ -125,27 +125,23 @@ def _format_of(path: Path) -> Format:
             return "geoparquet"
         if path.suffix in _LINES:
             return "ndjson"
-        file.seek(0)
-        match _whole(file, outline(file)):
-            case {"type": "Catalog"}:
-                return "static"
-            case {"type": "Collection", "links": list() as links} if any(map(_leads_down, links)):
-                return "static"
+        kind = outline(file)
+        # One that is too large for a crawl is refused there: as a document alone it would lose what it links to.
+        if kind in _KINDS and has_link(file, "item", "child"):
+            return "static"
+        if kind == "Catalog" and _whole(file, kind) is not None:
+            return "static"
     return "json"
-
-
-def _leads_down(link: Any) -> bool:
-    return isinstance(link, dict) and link.get("rel") in ("item", "child")
 
 
 def _whole(file: IO[bytes], kind: str | None) -> Any:
     """The document of a file that is a catalogue or a collection and nothing else."""
-    if kind not in ("Catalog", "Collection"):
+    if kind not in _KINDS:
         return None
     file.seek(0)
     text = file.read(DOCUMENT_BYTES + 1)
     try:
-        return documents.parse(text) if len(text) <= DOCUMENT_BYTES else None
+        return whole(text) if len(text) <= DOCUMENT_BYTES else None
     except InvalidDocument:
         return None
 
@@ -170,17 +166,15 @@ def _of_url(url: str, form: Format | None, web: Web, opened: Opener) -> Iterator
 
 
 def _of_api(file: IO[bytes], url: str, web: Web) -> Iterator[Entry] | None:
-    file.seek(0)
     kind = outline(file)
     document = _whole(file, kind)
-    file.seek(0)
     if kind == "Catalog" and api.is_api(document):
         return api.landing(document, url, web)
     if kind == "Collection" and api.is_api(document):
         return api.collection(document, url, web)
     if kind == "Collections":
         return api.collections(Asked(url), web)
-    if kind == "FeatureCollection" and next_link(file):
+    if kind == "FeatureCollection" and has_link(file, "next"):
         return api.items(Asked(url), web)
     return None
 

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from app.bulk.readers.entry import Entry
+from app.bulk.readers.json import whole
 from app.bulk.readers.web import DOCUMENT_BYTES, Web, is_url
 from app.errors import InvalidDocument
-from app.stac import document as documents
 
 # Documents that are fetched at a time.
 _AHEAD = 8
@@ -46,7 +46,7 @@ def crawl(start: str, web: Web) -> Iterator[Entry]:
                 found, reading = ahead.popleft()
                 try:
                     location, text = reading.result()
-                    document = documents.parse(text)
+                    document = whole(text)
                     links = list(_links(document, location))
                 except InvalidDocument as error:
                     yield Entry(found.location, fault=f"{error}{_origin(found)}")
