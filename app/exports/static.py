@@ -27,13 +27,14 @@ _GEOJSON = "application/geo+json"
 async def write(catalog: Catalog, search: Search, folder: Path, root: dict[str, Any]) -> None:
     """The items of a search below `folder`, which is made; `root` is the catalogue without its links.
 
-    Raises NotFound for a collection that does not exist.
+    Collections that are made meanwhile are left out, and their items with them. Raises NotFound for a collection that
+    does not exist.
     """
     found = [collection async for collection in pages.collections(catalog, search.collections)]
     names = {collection.id: name_of(collection.id) for collection in found}
     _make_folders(folder, names.values())
     async for page in pages.items(catalog, search):
-        _write_items(folder, names, page)
+        _write_items(folder, names, [item for item in page if item.collection in names])
     for collection in found:
         _write_collection(folder / names[collection.id], collection)
     children = [_link("child", f"./{name}/collection.json", _JSON) for name in names.values()]

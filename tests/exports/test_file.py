@@ -10,13 +10,19 @@ import orjson
 import pystac
 import pytest
 
+from app.bulk.load import Loader
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Source
 from app.bulk.readers.web import Web
+from app.catalog import Catalog, CollectionPage
+from app.exports import static
 from app.exports.file import _opened
 from app.exports.static import name_of
+from app.stac.collection_search import CollectionSearch
+from app.stac.search import Search
+from app.stopwatch import Stopwatch
 from tests.database.fresh import run
-from tests.factories import Document, collection, item, point
+from tests.factories import Document, collection, item, load, point
 
 Done = subprocess.CompletedProcess[bytes]
 Upesi = Callable[..., Done]
@@ -95,6 +101,21 @@ def test_static_catalogue_is_read_by_pystac(upesi: Upesi, tmp_path: Path) -> Non
     written = [orjson.loads(path.read_bytes()) for path in (tmp_path / "x").rglob("*.json")]
     hrefs = [link["href"] for document in written for link in document["links"]]
     assert all(href.startswith((".", "https://example.com")) for href in hrefs)
+
+
+@pytest.mark.anyio
+async def test_static_catalogue_is_without_collections_made_meanwhile(
+    catalog: Catalog, loader: Loader, tmp_path: Path, web: Web
+) -> None:
+    class Growing(Catalog):
+        async def collections(self, search: CollectionSearch, watch: Stopwatch) -> CollectionPage:
+            page = await super().collections(search, watch)
+            await load(loader, collection("late"), item("two", "late"))
+            return page
+
+    await load(loader, collection("a"), item("one", "a"))
+    await static.write(Growing(catalog.database, 10, 1000), Search(), tmp_path / "x", {"id": "root"})
+    assert sorted(plain(read(tmp_path / "x", web))) == [("None", "a"), ("a", "one")]
 
 
 def test_selection(upesi: Upesi) -> None:
