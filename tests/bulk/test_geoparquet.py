@@ -121,10 +121,11 @@ def test_times_of_each_unit(tmp_path: Path, unit: str) -> None:
         ("[[[], 1]]", "has differences that do not belong to it"),
         ('[[["nothing", "there"], 1]]', "has differences that do not belong to it"),
         ("1", "has differences that do not belong to it"),
+        (1, "has differences that do not belong to it"),
         ("no JSON", "is not JSON"),
     ],
 )
-def test_differences_of_another_item(tmp_path: Path, said: str, fault: str) -> None:
+def test_differences_of_another_item(tmp_path: Path, said: Any, fault: str) -> None:
     (found,) = entries(written(tmp_path / "x", row("a") | {DIFFERENCES: said}))
     assert fault in str(found.fault)
 
@@ -156,6 +157,33 @@ def test_truncated_row_group_is_told_with_its_place(tmp_path: Path) -> None:
 def test_binary_value_is_refused(tmp_path: Path) -> None:
     (found,) = entries(written(tmp_path / "x", row("a", raw=b"\x00")))
     assert found.fault == "has a binary value, which JSON cannot hold"
+
+
+TIME = pa.timestamp("us")
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        (pa.array([0, 2**62, 0], TIME), "has a value that cannot be read: OverflowError"),
+        (pa.array([0, -62_135_600_400, 0], pa.timestamp("s", "+02:00")), "OverflowError"),
+        (pa.array([0, -62_135_596_800, 0], pa.timestamp("s", "-02:00")), "OverflowError"),
+        (pa.array([0, 2**30, 0], pa.date32()), "has a value that cannot be read: OverflowError"),
+        (pa.array([[], [("a", 1), ("a", 2)], []], pa.map_(pa.string(), pa.int64())), "duplicate"),
+        (pa.array([None, 1, None], pa.duration("s")), "has a value of the type timedelta, which JSON cannot hold"),
+        (pa.array([None, 1, None], pa.timestamp("s", "Foo/Bar")), "UnknownTimeZoneError"),
+        (pa.array([[0], [2**62], [0]], pa.list_(TIME)), "OverflowError"),
+    ],
+    ids=lambda value: str(getattr(value, "type", "")),
+)
+def test_value_that_python_or_json_does_not_have_is_refused_with_its_place(
+    tmp_path: Path, values: pa.Array, fault: str
+) -> None:
+    table = pa.Table.from_pylist([row("a"), row("b"), row("c")]).append_column("odd", values)
+    pq.write_table(table, tmp_path / "x")
+    found = list(entries(tmp_path / "x"))
+    assert [entry.place for entry in found if entry.fault] == ["row group 1, row 2"]
+    assert fault in str(found[1].fault)
 
 
 def test_item_of_the_factory_is_what_a_row_gives(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ item has no such member. What columns cannot say (an explicit null, another form
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,33 @@ def _row_group(file: pq.ParquetFile, group: int) -> Iterator[Entry]:
     row = 0
     try:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group]):
-            for raw in _rows(batch):
+            for item in _read(batch):
                 row += 1
                 place = f"row group {group + 1}, row {row}"
-                try:
-                    yield Entry(place, _item(raw))
-                except InvalidDocument as error:
-                    yield Entry(place, fault=str(error))
+                yield Entry(place, fault=str(item)) if isinstance(item, Exception) else Entry(place, item)
     except (pa.ArrowException, OSError, ValueError) as error:
         yield Entry(f"row group {group + 1}, behind row {row}", fault=f"cannot be read: {_line(error)}")
+
+
+def _read(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | InvalidDocument]:
+    """The item of each row, or why there is none.
+
+    One value that Python does not have ends the conversion of all rows, which are then converted one by one.
+    """
+    try:
+        rows = _rows(batch)
+    except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+        if batch.num_rows == 1:
+            yield InvalidDocument(f"has a value that cannot be read: {error!r}")
+        else:
+            for number in range(batch.num_rows):
+                yield from _read(batch.slice(number, 1))
+        return
+    for row in rows:
+        try:
+            yield _item(row)
+        except InvalidDocument as error:
+            yield error
 
 
 def _collections(metadata: dict[bytes, bytes]) -> Iterator[Entry]:
@@ -99,7 +117,7 @@ def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 def _item(row: dict[str, Any]) -> dict[str, Any]:
     said = row.pop(DIFFERENCES, None)
     document = _document(row)
-    return document if said is None else differences.apply(document, documents.parse(said.encode()))
+    return document if said is None else differences.apply(document, documents.parse(str(said).encode()))
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
@@ -141,13 +159,15 @@ def _value(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
         return instant_text(value if value.tzinfo else value.replace(tzinfo=UTC))
-    if isinstance(value, date):
+    if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
         raise InvalidDocument("has a binary value, which JSON cannot hold")
-    return value
+    if value is None or isinstance(value, str | int):
+        return value
+    raise InvalidDocument(f"has a value of the type {type(value).__name__}, which JSON cannot hold")
 
 
 def instant_text(instant: datetime) -> str:
