@@ -6,6 +6,7 @@ restores it.
 """
 
 import io
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -30,6 +31,8 @@ from app.stac.fields import Fields
 from app.stac.geometry import without_advice
 from app.stac.interval import parse_instant
 from app.stac.search import Search
+
+_log = logging.getLogger("upesi")
 
 _BATCH_ITEMS = 250
 _GROUP_BYTES = 64 << 20
@@ -59,6 +62,12 @@ async def stream(
         if len(spool.collections) <= _COLLECTIONS_AT_MOST:
             async for collection in pages.collections(catalog, tuple(sorted(spool.collections))):
                 described[collection.id] = documents.parse(collection.document())
+        else:
+            _log.warning(
+                "a GeoParquet file is without its %d collections: it can have %d; NDJSON has any number",
+                len(spool.collections),
+                _COLLECTIONS_AT_MOST,
+            )
         parts = written(spool, described)
         while part := await to_thread.run_sync(next, parts, b""):
             yield part

@@ -12,11 +12,14 @@ import stac_geoparquet.arrow
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.bulk.load import Loader
 from app.bulk.readers.geoparquet import DIFFERENCES, entries
-from app.exports.geoparquet import Spool, written
+from app.catalog import Catalog
+from app.exports.geoparquet import Spool, stream, written
 from app.stac import differences
 from app.stac import document as contents
-from tests.factories import Document, box, collection, item, point
+from app.stac.search import Search
+from tests.factories import Document, box, collection, item, load, point
 
 WKT_3D = {"type": "Point", "coordinates": [1.5, 2.5, 3.5]}
 SCALARS = st.one_of(
@@ -146,3 +149,24 @@ def test_plain_items_have_no_differences(tmp_path: Path) -> None:
     documents = [item(str(n), properties={"gsd": n, "eo:cloud_cover": n / 2}) for n in range(600)]
     table = pq.read_table(exported(documents, tmp_path / "x"))
     assert table.column(DIFFERENCES).null_count == 600
+
+
+@pytest.mark.anyio
+async def test_too_many_collections_are_told(
+    catalog: Catalog,
+    loader: Loader,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await load(loader, *(part for name in "ab" for part in (collection(name), item("one", name))))
+
+    async def kinds() -> list[str]:
+        (tmp_path / "x").write_bytes(b"".join([part async for part in stream(catalog, Search())]))
+        return [document["type"] for document in read(tmp_path / "x")]
+
+    assert await kinds() == ["Collection", "Collection", "Feature", "Feature"]
+    assert caplog.messages == []
+    monkeypatch.setattr("app.exports.geoparquet._COLLECTIONS_AT_MOST", 1)
+    assert await kinds() == ["Feature", "Feature"]
+    assert caplog.messages == ["a GeoParquet file is without its 2 collections: it can have 1; NDJSON has any number"]
