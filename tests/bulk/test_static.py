@@ -67,6 +67,14 @@ def test_nested_catalogue_of_files(tmp_path: Path, web: Web) -> None:
     assert found[1].place == str(tmp_path / "things" / "a.json")
 
 
+def test_collection_comes_before_its_items_wherever_these_are_linked_from(tmp_path: Path, web: Web) -> None:
+    pages = nested()
+    pages["/catalog.json"]["links"][:0] = [link("item", f"things/{name}.json") for name in "bx"]
+    pages["/things/x.json"] = item("x")
+    write(tmp_path, pages)
+    assert ids(list(crawl(str(tmp_path / "catalog.json"), web))) == ["things", "a", "c", "b", "x"]
+
+
 def test_nested_catalogue_on_the_web(site: Website, web: Web) -> None:
     site.pages |= nested()
     found = list(crawl(f"{site.url}/catalog.json", web))

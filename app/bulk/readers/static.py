@@ -21,10 +21,11 @@ _AHEAD = 8
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where a document is, and which one links to it."""
+    """Where a document is, and which one links to it; `late` is an item whose collection may be further on."""
 
     location: str
     linked_from: str | None = None
+    late: bool = False
 
 
 def crawl(start: str, web: Web) -> Iterator[Entry]:
@@ -36,10 +37,13 @@ def crawl(start: str, web: Web) -> Iterator[Entry]:
     """
     visited = {_digest(start)}
     waiting = [_Found(start)]
+    late: list[_Found] = []
     ahead: deque[tuple[_Found, Future[tuple[str, bytes]]]] = deque()
     with ThreadPoolExecutor(_AHEAD, thread_name_prefix="crawl") as threads:
         try:
-            while waiting or ahead:
+            while waiting or ahead or late:
+                if not waiting and not ahead:
+                    waiting, late = late[::-1], []
                 while waiting and len(ahead) < _AHEAD:
                     found = waiting.pop()
                     ahead.append((found, threads.submit(_read, found.location, web)))
@@ -57,7 +61,9 @@ def crawl(start: str, web: Web) -> Iterator[Entry]:
                         yield link
                 if not (isinstance(document, dict) and document.get("type") == "Catalog"):
                     yield Entry(found.location, _with_absolute_hrefs(document, location))
-                waiting += reversed(list(_unvisited(links, visited)))
+                new = list(_unvisited(links, visited))
+                late += (link for link in new if link.late)
+                waiting += (link for link in reversed(new) if not link.late)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -89,15 +95,16 @@ def _read(location: str, web: Web) -> tuple[str, bytes]:
 def _links(document: Any, location: str) -> Iterator[_Found | Entry]:
     """What a document leads to; a link that leads nowhere is an entry with a fault. Items lead to nothing."""
     match document:
-        case {"type": "Catalog" | "Collection", "links": list() as links}:
+        case {"type": "Catalog" | "Collection" as kind, "links": list() as links}:
             pass
         case _:
             return
     for link in links:
         match link:
-            case {"rel": "item" | "child", "href": str(href)}:
+            case {"rel": "item" | "child" as rel, "href": str(href)}:
                 try:
-                    yield _Found(resolved(href, location).partition("#")[0], location)
+                    target = resolved(href, location).partition("#")[0]
+                    yield _Found(target, location, late=kind == "Catalog" and rel == "item")
                 except InvalidDocument as error:
                     yield Entry(href, fault=f"{error}, linked from {location}")
             case {"rel": "item" | "child"}:
