@@ -156,6 +156,17 @@ def test_links_out_of_the_folder_are_followed(tmp_path: Path, web: Web) -> None:
     assert ids(list(crawl(str(tmp_path / "c" / "c.json"), web))) == ["things", "a"]
 
 
+@pytest.mark.parametrize("folder", ["a#b", "a%20b", "a b#c%41"])
+def test_folder_of_any_name(tmp_path: Path, web: Web, folder: str) -> None:
+    pages = {
+        "/c.json": collection(links=[link("item", "./a%20b.json#here"), link("item", "a%23b.json")]),
+        "/a b.json": item("a b"),
+        "/a#b.json": item("a#b"),
+    }
+    write(tmp_path / folder, pages)
+    assert ids(list(crawl(str(tmp_path / folder / "c.json"), web))) == ["things", "a b", "a#b"]
+
+
 def test_relative_hrefs_become_absolute(tmp_path: Path, site: Website, web: Web) -> None:
     assets = {"near": {"href": "./a.tif"}, "far": {"href": "https://example.com/a.tif"}, "other": {"href": "s3://b/a"}}
     pages = {

@@ -103,7 +103,7 @@ def _links(document: Any, location: str) -> Iterator[_Found | Entry]:
         match link:
             case {"rel": "item" | "child" as rel, "href": str(href)}:
                 try:
-                    target = resolved(href, location).partition("#")[0]
+                    target = resolved(href.partition("#")[0], location)
                     yield _Found(target, location, late=kind == "Catalog" and rel == "item")
                 except InvalidDocument as error:
                     yield Entry(href, fault=f"{error}, linked from {location}")
@@ -126,8 +126,8 @@ def resolved(href: str, location: str) -> str:
         raise InvalidDocument(f"is reached by {scheme}: from a catalogue of files")
     if scheme == "file":
         return unquote(urlsplit(href).path)
-    path = os.path.normpath(os.path.join(os.path.dirname(location), href))
-    return path if os.path.exists(path) else unquote(path)
+    named, decoded = (os.path.normpath(os.path.join(os.path.dirname(location), name)) for name in (href, unquote(href)))
+    return named if os.path.exists(named) else decoded
 
 
 def _with_absolute_hrefs(document: Any, location: str) -> Any:
