@@ -183,6 +183,23 @@ def test_relative_hrefs_become_absolute(tmp_path: Path, site: Website, web: Web)
         assert hrefs == [f"{base}/c/a/a.tif", "https://example.com/a.tif", "s3://b/a"]
 
 
+@pytest.mark.parametrize(
+    ("href", "found"),
+    [
+        ("/vsicurl/https://example.com/a.tif", "/vsicurl/https://example.com/a.tif"),
+        ("//host/a.tif", "//host/a.tif"),
+        ("#here", "#here"),
+        ("./zarr/", "{folder}/zarr/"),
+        ("../a.tif", "{parent}/a.tif"),
+    ],
+)
+def test_hrefs_of_files_that_are_no_relative_paths_are_kept(tmp_path: Path, web: Web, href: str, found: str) -> None:
+    write(tmp_path, {"/a.json": item("a", assets={"data": {"href": href}})})
+    (entry,) = crawl(str(tmp_path / "a.json"), web)
+    expected = found.format(folder=tmp_path, parent=tmp_path.parent)
+    assert entry.document["assets"]["data"]["href"] == expected
+
+
 @pytest.mark.parametrize("links", [None, 1, [1, None, {}, {"rel": "item"}, {"rel": "child", "href": 1}]])
 def test_odd_links_do_not_end_the_crawl(tmp_path: Path, web: Web, links: Any) -> None:
     write(tmp_path, {"/c.json": collection() | {"links": links}})

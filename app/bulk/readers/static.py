@@ -143,10 +143,16 @@ def _with_absolute_hrefs(document: Any, location: str) -> Any:
 def _absolute(part: Any, location: str) -> Any:
     match part:
         case {"href": str(href)} if not _has_scheme(href):
-            if is_url(location):
-                return part | {"href": urljoin(location, href)}
-            return part | {"href": os.path.abspath(os.path.join(os.path.dirname(location), href))}
+            return part | {"href": urljoin(location, href) if is_url(location) else _placed(href, location)}
     return part
+
+
+def _placed(href: str, location: str) -> str:
+    """As it is where it is no relative path: below `/vsicurl/` is a URL."""
+    if href.startswith(("/", "#")):
+        return href
+    path = os.path.abspath(os.path.join(os.path.dirname(location), href))
+    return os.path.join(path, "") if href.endswith("/") else path
 
 
 def _has_scheme(href: str) -> bool:
