@@ -67,6 +67,17 @@ def test_nested_catalogue_of_files(tmp_path: Path, web: Web) -> None:
     assert found[1].place == str(tmp_path / "things" / "a.json")
 
 
+@pytest.mark.parametrize("start", ["./catalog.json", "things/../catalog.json", "things/./collection.json"])
+def test_document_is_read_once_however_it_is_named(
+    tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    pages = nested()
+    pages["/things/collection.json"]["links"] += [link("child", str(tmp_path / "things" / "collection.json"))]
+    write(tmp_path, pages)
+    monkeypatch.chdir(tmp_path)
+    assert ids(list(crawl(start, web))) == ["things", "a", "b", "c"]
+
+
 def test_collection_comes_before_its_items_wherever_these_are_linked_from(tmp_path: Path, web: Web) -> None:
     pages = nested()
     pages["/catalog.json"]["links"][:0] = [link("item", f"things/{name}.json") for name in "bx"]

@@ -76,8 +76,9 @@ def _unvisited(links: Iterable[_Found | Entry], visited: set[bytes]) -> Iterator
 
 
 def _digest(location: str) -> bytes:
-    """A catalogue has as many locations as items: they are kept as 12 bytes each."""
-    return blake2b(location.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+    """A catalogue has as many locations as items: they are kept as 12 bytes each, a file's by its absolute path."""
+    named = location if is_url(location) else os.path.abspath(location)
+    return blake2b(named.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
 def _read(location: str, web: Web) -> tuple[str, bytes]:
