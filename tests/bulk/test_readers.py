@@ -132,9 +132,6 @@ def test_lines_are_counted_across_blocks() -> None:
         (pretty([A, B]) + b"garbage", [A, B], "document 3"),
         (pretty(A) + pretty(B), [], "document 1"),
         (orjson.dumps(A) + orjson.dumps(B), [], "document 1"),
-        (b"", [], "document 1"),
-        (b"\n\n", [], "document 1"),
-        (BOM, [], "document 1"),
         (b"garbage", [], "document 1"),
         (orjson.dumps(A).decode().encode("utf-16"), [], "document 1"),
         (b'[\n{"a": "\xff"}]', [], "document 1"),
@@ -152,6 +149,11 @@ def test_faults(data: bytes, good: list[Document], fault: str) -> None:
     assert refused.fault.startswith(("is not JSON: ", "is nested too deep"))
     assert "b'" not in refused.fault
     assert "\n" not in refused.fault
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", BOM])
+def test_nothing_is_no_document_and_no_fault(data: bytes) -> None:
+    assert read(data) == parsed(entries_of_lines(io.BytesIO(data))) == []
 
 
 def test_broken_first_line_of_what_is_known_to_be_lines() -> None:

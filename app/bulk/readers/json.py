@@ -37,6 +37,8 @@ _LISTS = {("features", "start_array"): "FeatureCollection", ("collections", "sta
 def entries(stream: BinaryIO) -> Iterator[Entry]:
     """Of a file or a pipe, lines not yet parsed. NDJSON is told from a JSON document by its first line."""
     number, line = _first_line(stream)
+    if not line:  # NDJSON without a document
+        return
     try:
         if len(line) == _LINE_AT_MOST:
             raise InvalidDocument("is too long for a line")
