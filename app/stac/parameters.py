@@ -22,6 +22,7 @@ Value = TypeVar("Value")
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_COMMA = re.compile(r" *, *")
 
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _MOST_TERMS = 100
@@ -186,8 +187,8 @@ def _is_number(value: Any) -> bool:
 
 
 def listed(text: str) -> list[str]:
-    """Without spaces around a comma: a POST can ask for what begins with one."""
-    return [part.strip() for part in text.split(",")] if text else []
+    """Without the spaces beside a comma; what begins or ends the text may be a part of a name."""
+    return _COMMA.split(text) if text else []
 
 
 def digest(*parts: object) -> str:
