@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 import psutil
 
+from app.api.listening import parted
 from app.database import embedded, schema
 
 WORKERS = 2
@@ -111,8 +112,10 @@ def upesi(url: str, name: str = UPESI, **settings: str) -> Iterator[Service]:
 
 @contextmanager
 def sketch(url: str) -> Iterator[Service]:
+    """On the event loop of `upesi serve`: what one worker more or less has to do is no matter of the sketch."""
     port = free_port()
-    with process(uvicorn("benchmarks.sketch:app", port), port, {"UPESI_DATABASE_URL": url}) as (base, pid):
+    command = uvicorn("benchmarks.sketch:app", port, "--loop", "app.api.listening:Loop")
+    with parted(), process(command, port, {"UPESI_DATABASE_URL": url}) as (base, pid):
         yield Service(SKETCH, base, pid, url, frozenset({"landing"}))
 
 
