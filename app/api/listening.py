@@ -26,6 +26,7 @@ from app.errors import SetupError
 _FILE = "UPESI_WORKERS_FILE"
 # Two numbers of four bytes for each worker: its process, and how many connections it has.
 _PAGE_BYTES = 4096
+_MOST = 2**31 - 1
 # Who has more than others steps aside for so many seconds, and so many times for one connection: they may be busy.
 _ASIDE, _TIMES = 0.001, 3
 # Until the next attempt where a connection could not be taken, as for want of file descriptors.
@@ -114,6 +115,7 @@ class Listener:
 
     def close(self) -> None:
         self._closed = True
+        self._tally.tell(_MOST)  # Nobody waits for who takes no more.
         self._loop.remove_reader(self._listening)
         if self._pause is not None:
             self._pause.cancel()

@@ -108,6 +108,18 @@ def no_more_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_nobody_waits_for_a_worker_that_leaves(path: str) -> None:
+    async def test(loop: Loop, listening: socket.socket) -> None:
+        server = await loop.create_server(lambda: connection(ServerState()), sock=listening, backlog=8)
+        other = Tally(path)
+        assert other.is_ahead(1)
+        server.close()
+        await server.wait_closed()
+        assert not other.is_ahead(1)
+
+    run(test)
+
+
 @pytest.mark.usefixtures("path")
 def test_connection_that_arrives_while_the_worker_leaves_is_ended() -> None:
     async def test(loop: Loop, listening: socket.socket) -> None:
