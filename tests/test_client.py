@@ -61,7 +61,7 @@ def test_item_from_standard_input() -> None:
 @pytest.mark.parametrize(
     ("documents", "says"),
     [
-        ([], "is not JSON"),
+        ([], "there is no item"),
         ([factories.collection()], "there is no item"),
         ([factories.item("a"), factories.item("b")], "there is more than one item"),
         (["{"], "JSON"),
