@@ -150,10 +150,11 @@ def load(
     named = [Source(location, form) for location in sources]
     for source in named:
         source.check()
-    if report not in (None, "-") and not Path(str(report)).parent.is_dir():
-        raise SetupError(f"there is no folder for the report {report!r}")
-    if report not in (None, "-") and Path(str(report)).is_dir():
-        raise SetupError(f"the report {report!r} is a folder, and not a file")
+    if report is not None and report != "-":
+        if not Path(report).parent.is_dir():
+            raise SetupError(f"there is no folder for the report {report!r}")
+        if Path(report).is_dir():
+            raise SetupError(f"the report {report!r} is a folder, and not a file")
     settings = Settings()
     processes = workers or os.cpu_count() or 1
     job = Job(named, mode, on_error, resume, processes, Rules.of(settings))

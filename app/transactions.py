@@ -47,9 +47,6 @@ class Precondition:
     match: frozenset[str] | None = None
     unless: frozenset[str] | None = frozenset()
 
-    def holds(self, tag: str) -> bool:
-        return (self.match is None or tag in self.match) and self.unless is not None and tag not in self.unless
-
 
 _ANY_STATE = Precondition()
 
@@ -347,10 +344,10 @@ def _check_state(state: Precondition, content: bytes) -> None:
     if state == _ANY_STATE:
         return
     tag = documents.tag(content)
-    if not state.holds(tag):
-        parameter = "If-Match" if state.match is not None and tag not in state.match else "If-None-Match"
-        reason = "was changed since: GET it again for its ETag" if parameter == "If-Match" else "is in that state"
-        raise PreconditionFailed(f"it {reason}", parameter)
+    if state.match is not None and tag not in state.match:
+        raise PreconditionFailed("it was changed since: GET it again for its ETag", "If-Match")
+    if state.unless is None or tag in state.unless:
+        raise PreconditionFailed("it is in that state", "If-None-Match")
 
 
 def _exist(collection: str, ids: Sequence[str]) -> Conflict:

@@ -112,7 +112,7 @@ def ours(url: str, files: tuple[Path, Path], count: int, workers: int, server: p
     url = database(url, "ours")
     schema.migrate(url)
     environment = os.environ | {"UPESI_DATABASE_URL": url}
-    upesi = str(Path(sys.executable).with_name("upesi"))
+    upesi = str(services.UPESI_COMMAND)
     subprocess.run([upesi, "load", str(files[0])], env=environment, check=True, capture_output=True)
     result = measured([upesi, "load", str(files[1]), "--workers", str(workers)], environment, count, server)
     assert asyncio.run(ask(url, "SELECT count(*) FROM items")) == count

@@ -22,6 +22,7 @@ import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import SetupError
+from app.observing.processes import is_alive
 
 _FILE = "UPESI_WORKERS_FILE"
 # Two numbers of four bytes for each worker: its process, and how many connections it has.
@@ -64,7 +65,7 @@ class Tally:
             lockf(file, LOCK_EX)
             self._numbers = memoryview(mmap(file.fileno(), _PAGE_BYTES)).cast("i")
             self._places = range(0, len(self._numbers), 2)
-            self._own = next((place for place in self._places if not _is_alive(self._numbers[place])), None)
+            self._own = next((place for place in self._places if not self._is_taken(place)), None)
             if self._own is not None:
                 self._numbers[self._own + 1] = 0
                 self._numbers[self._own] = os.getpid()
@@ -74,26 +75,17 @@ class Tally:
             self._numbers[self._own + 1] = connections
 
     def is_ahead(self, connections: int) -> bool:
-        """Whether another worker has fewer than this one, and one more would not be too many for it."""
+        """Whether another worker has fewer than this one."""
         for place in self._places:
-            process = self._numbers[place]
-            if not process:
+            if not self._numbers[place]:
                 break  # Places are taken from the first on.
-            if place != self._own and self._numbers[place + 1] < connections and _is_alive(process):
+            if place != self._own and self._numbers[place + 1] < connections and self._is_taken(place):
                 return True
         return False
 
-
-def _is_alive(process: int) -> bool:
-    if not process:
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    def _is_taken(self, place: int) -> bool:
+        process = self._numbers[place]
+        return process != 0 and is_alive(process)
 
 
 class Listener:

@@ -22,6 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.errors import SetupError
 from app.observing.exchange import Exchange
+from app.observing.processes import is_alive
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -139,22 +140,12 @@ def _registry() -> CollectorRegistry:
     if folder is None:
         return _own
     for path in glob(f"{escape(folder)}/gauge_livesum_*.db"):
-        if (found := re.search(r"_(\d+)\.db$", path)) and not _is_alive(int(found[1])):
+        if (found := re.search(r"_(\d+)\.db$", path)) and not is_alive(int(found[1])):
             with suppress(FileNotFoundError):
                 os.remove(path)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
     return registry
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class _Server(ThreadingWSGIServer):

@@ -130,8 +130,9 @@ def insert(name: str, row: Row, statistics: Statistics) -> Fragment:
     """
     members = [Parameter(value, type_) for value, type_ in zip(row, COLUMNS.values(), strict=True)]
     given = dict(zip(COLUMNS, members, strict=True))
-    widen = queryables.widen(statistics, "stored", behind="widened")
-    described = (", described AS (", widen, ")") if statistics else ()
+    described: tuple[str | Fragment, ...] = ()
+    if statistics:
+        described = ", described AS (", queryables.widen(statistics, "stored", behind="widened"), ")"
     dictionary = given["dictionary"]
     with_it = (" JOIN dictionaries d ON d.collection = c.key AND d.key = ", dictionary) if dictionary.value else ()
     return sql(
