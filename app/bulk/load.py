@@ -64,6 +64,7 @@ class Loader:
         self._preparation = preparation or Preparation()
         self._batch = _Batch()
         self._storing: asyncio.Task[None] | None = None
+        self._brought: set[str] = set()
         self.report = report or Report()
 
     async def load(self, entries: Iterable[Entry], place: Place | None = None) -> None:
@@ -136,9 +137,21 @@ class Loader:
             after = replace(self.report, collections=self.report.collections + len(rows))
             if rows:
                 await place.following().keep(transaction, after)
-        if not rows and self._mode == "insert":
+        if rows:
+            self._brought.add(collection.id)
+        elif self._mode == "insert" and not await self._has_brought(collection):
             raise InvalidDocument(f"collection {collection.id!r} exists already (--mode upsert replaces it)")
         self.report.collections = after.collections
+
+    async def _has_brought(self, collection: CheckedCollection) -> bool:
+        """Whether it is there from this load, just so: each file of several may have the collection of its items.
+
+        Of a load that goes on it is not known which ones it brought before.
+        """
+        goes_on = self.report.collections > len(self._brought)
+        if collection.id not in self._brought and not goes_on:
+            return False
+        return bool(await self._database.fetch(sql.loading.same_collection(collection)))
 
     async def _store(self, place: Place) -> None:
         """Begins with the batch when the one before it is stored; the next one is prepared meanwhile."""

@@ -229,6 +229,19 @@ def store_collection(collection: CheckedCollection, mode: Mode) -> Fragment:
     )
 
 
+def same_collection(collection: CheckedCollection) -> Fragment:
+    """Returns a row where it is there as it is."""
+    return sql(
+        "SELECT FROM collections WHERE (id, content, extent) = (",
+        Parameter(collection.id, "text"),
+        ", ",
+        Parameter(collection.content, "bytea"),
+        ", ",
+        Parameter(collection.extent, "bytea"),
+        ")",
+    )
+
+
 _UPDATE_COLLECTION = """DO UPDATE SET
     (content, extent, document, declared_area, declared_times, updated) = (EXCLUDED.content, EXCLUDED.extent,
     EXCLUDED.document, EXCLUDED.declared_area, EXCLUDED.declared_times, now())

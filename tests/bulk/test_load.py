@@ -122,6 +122,17 @@ async def test_duplicates_within_a_file_when_upserting(database: Database) -> No
     assert (await stored(database))["things", "item 1"]["properties"]["note"] == "later"
 
 
+async def test_collection_that_the_load_brought_is_not_brought_again(database: Database) -> None:
+    """Each part of a catalogue in several files has it; another one of its id is refused."""
+    report, refused = await loaded(database, [collection(), *items([1]), collection(), *items([2])])
+    assert (report, refused) == (Report(collections=1, items=2), [])
+    report, refused = await loaded(
+        database, [collection("b"), collection("b", title="other"), collection(), *items([3])]
+    )
+    assert (report.collections, report.items) == (1, 1)
+    assert [place for place, _ in refused] == ["document 2", "document 3"]
+
+
 async def test_same_id_in_two_collections(database: Database) -> None:
     report, _ = await loaded(database, [collection("a"), collection("b"), *items([1], "a"), *items([1], "b")])
     assert report.items == 2
@@ -154,7 +165,7 @@ INVALID = item("invalid") | {"type": "feature"}
         ([collection(), *items(range(1005)), *items([1003])], 1000, "document 1007"),
         ([collection(), *items(range(1005)), *items([3])], 1000, "document 1007"),
         ([collection(), *items(range(1005)), *items([1], "unknown")], 1000, "document 1007"),
-        ([collection(), *items(range(5)), collection(), *items([7])], 5, "document 7"),
+        ([collection(), *items(range(5)), collection(title="other"), *items([7])], 5, "document 7"),
         ([{"type": "Catalog"}, collection()], 0, "document 1"),
     ],
     ids=["invalid", "invalid in a later batch", "twice", "stored before", "unknown", "collection", "neither"],
@@ -392,19 +403,21 @@ async def test_loads_are_a_dict(database: Database, loads: list[tuple[Mode, list
     await database.execute(sql("TRUNCATE collections CASCADE"))
     model: dict[str, dict[str, Document]] = {}
     for mode, documents in loads:
-        refusals = sum(not put(model, mode, document) for document in documents)
+        brought: dict[str, Document] = {}
+        refusals = sum(not put(model, brought, mode, document) for document in documents)
         report, _ = await loaded(database, documents, mode)
         assert report.refused == refusals
     expected = {(owner, name): document for owner, held in model.items() for name, document in held.items()}
     assert await stored(database) == expected
 
 
-def put(model: dict[str, dict[str, Document]], mode: Mode, document: Document) -> bool:
-    """Whether it is taken."""
+def put(model: dict[str, dict[str, Document]], brought: dict[str, Document], mode: Mode, document: Document) -> bool:
+    """Whether it is taken. `brought` are the collections of this load."""
     if document["type"] == "Collection":
-        known = document["id"] in model
-        model.setdefault(document["id"], {})
-        return mode == "upsert" or not known
+        if mode == "upsert" or document["id"] not in model:
+            model.setdefault(document["id"], {})
+            brought[document["id"]] = document
+        return brought.get(document["id"]) == document
     held = model.get(document["collection"])
     if held is None or (mode == "insert" and document["id"] in held):
         return False

@@ -100,6 +100,16 @@ async def test_several_files(database: Database, tmp_path: Path) -> None:
     assert (len(await stored(database)), await count(database, "loads")) == (1700, 0)
 
 
+async def test_several_files_with_the_same_collection(database: Database, tmp_path: Path) -> None:
+    """The collection came before the load was interrupted."""
+    first = written(tmp_path / "1.ndjson", collection(), *items(0, 10), {"type": "Catalog"})
+    second = written(tmp_path / "2.ndjson", collection(), *items(10, 20))
+    await ran(database, first, second)
+    told, said = await ran(database, first, second, resume=True, on_error="skip")
+    assert [line.partition(": ")[0] for line in said[1:]] == [f"{first}, line 12"]
+    assert (told.report.items, told.report.collections) == (20, 1)
+
+
 async def test_place_is_kept_with_the_batch_or_not_at_all(database: Database, tmp_path: Path) -> None:
     file = written(tmp_path / "x.ndjson", collection(), *items(0, 1500))
     await database.execute(sql("ALTER TABLE items ADD CONSTRAINT no_1200 CHECK (id <> 'item 1200')"))

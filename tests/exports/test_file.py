@@ -87,6 +87,20 @@ def test_what_is_exported_is_what_was_loaded(upesi: Upesi, tmp_path: Path, web: 
     assert upesi("load", "--mode", "upsert", str(tmp_path / name)).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["x.parquet", "x.ndjson"])
+def test_parts_are_loaded_together(upesi: Upesi, database_url: str, tmp_path: Path, name: str) -> None:
+    """Each has the collection of its items."""
+    form = "geoparquet" if name.endswith("parquet") else "ndjson"
+    for part, which in (("1", "id = 'é'"), ("2", "id <> 'é'")):
+        chosen = ("--collection", "a/b", "--filter", which)
+        assert upesi("export", "--to", str(tmp_path / f"{part}{name}"), "--format", form, *chosen).returncode == 0
+    run(database_url, "TRUNCATE collections CASCADE")
+    paths = [tmp_path] if form == "geoparquet" else sorted(tmp_path.iterdir())
+    assert upesi("load", *map(str, paths)).returncode == 0
+    found = plain([Entry("", orjson.loads(line)) for line in upesi("export", "--to", "-").stdout.splitlines()])
+    assert found == plain([Entry("", one) for one in DOCUMENTS if "a/b" in (one["id"], one.get("collection"))])
+
+
 def test_static_catalogue_is_read_by_pystac(upesi: Upesi, tmp_path: Path) -> None:
     assert upesi("export", "--to", str(tmp_path / "x"), "--format", "static").returncode == 0
     catalog = pystac.Catalog.from_file(str(tmp_path / "x" / "catalog.json"))
