@@ -1,5 +1,6 @@
 """STAC GeoParquet of other tools, and files that are none."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,33 @@ def test_times_of_each_unit(tmp_path: Path, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1_720_000_000_123_456_789, "2024-07-03T09:46:40.123456789Z"),
+        (1_720_000_000_123_456_000, "2024-07-03T09:46:40.123456Z"),
+        (1_720_000_000_120_000_000, "2024-07-03T09:46:40.120Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "+02:00", None])
+def test_nanoseconds_are_kept(tmp_path: Path, zone: str | None, count: int | None, text: str | None) -> None:
+    table = pa.Table.from_pylist([row("a")]).append_column("seen", pa.array([count], pa.timestamp("ns", zone)))
+    pq.write_table(table, tmp_path / "x")
+    (found,) = entries(tmp_path / "x")
+    assert found.document["properties"].get("seen") == text
+
+
+@pytest.mark.parametrize(
+    ("decimal", "number"),
+    [("0.10", 0.1), ("12.00", 12), ("-3.25", -3.25), ("12345678901234567890.00", 12345678901234567890)],
+)
+def test_decimals_are_numbers(tmp_path: Path, decimal: str, number: float) -> None:
+    (found,) = entries(written(tmp_path / "x", row("a", price=Decimal(decimal))))
+    assert found.document["properties"]["price"] == number
+
+
+@pytest.mark.parametrize(
     ("said", "fault"),
     [
         ("[[[], 1]]", "has differences that do not belong to it"),
@@ -128,6 +156,24 @@ def test_times_of_each_unit(tmp_path: Path, unit: str) -> None:
 def test_differences_of_another_item(tmp_path: Path, said: Any, fault: str) -> None:
     (found,) = entries(written(tmp_path / "x", row("a") | {DIFFERENCES: said}))
     assert fault in str(found.fault)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fault"),
+    [
+        ("gsd", pa.array([2]), "has two columns 'gsd', and an item one member of a name"),
+        (
+            "odd",
+            pa.array([[[(1, 1)]]], pa.list_(pa.map_(pa.int64(), pa.int64()))),
+            "has in column 'odd' a map whose keys",
+        ),
+    ],
+)
+def test_columns_that_items_cannot_have_are_refused(tmp_path: Path, name: str, values: pa.Array, fault: str) -> None:
+    pq.write_table(pa.Table.from_pylist([row("a", gsd=1)]).append_column(name, values), tmp_path / "x")
+    (found,) = entries(tmp_path / "x")
+    assert found.place == "schema"
+    assert str(found.fault).startswith(fault)
 
 
 def test_parquet_that_is_no_geoparquet(tmp_path: Path) -> None:
@@ -156,7 +202,7 @@ def test_truncated_row_group_is_told_with_its_place(tmp_path: Path) -> None:
 
 def test_binary_value_is_refused(tmp_path: Path) -> None:
     (found,) = entries(written(tmp_path / "x", row("a", raw=b"\x00")))
-    assert found.fault == "has a binary value, which JSON cannot hold"
+    assert found.fault == "raw: has a binary value, which JSON cannot hold"
 
 
 TIME = pa.timestamp("us")
@@ -173,6 +219,12 @@ TIME = pa.timestamp("us")
         (pa.array([None, 1, None], pa.duration("s")), "has a value of the type timedelta, which JSON cannot hold"),
         (pa.array([None, 1, None], pa.timestamp("s", "Foo/Bar")), "UnknownTimeZoneError"),
         (pa.array([[0], [2**62], [0]], pa.list_(TIME)), "OverflowError"),
+        (pa.array([0, 1, 1000], pa.time64("ns")), "would lose data: 1"),
+        (
+            pa.array([None, Decimal("0.12345678901234567890"), None]),
+            "has the decimal 0.12345678901234567890, which a 64-",
+        ),
+        (pa.array([1.0, float("-inf"), None]), "has an infinite number, which JSON cannot hold"),
     ],
     ids=lambda value: str(getattr(value, "type", "")),
 )
@@ -183,6 +235,7 @@ def test_value_that_python_or_json_does_not_have_is_refused_with_its_place(
     pq.write_table(table, tmp_path / "x")
     found = list(entries(tmp_path / "x"))
     assert [entry.place for entry in found if entry.fault] == ["row group 1, row 2"]
+    assert str(found[1].fault).startswith("odd: ")
     assert fault in str(found[1].fault)
 
 

@@ -96,6 +96,9 @@ def read(path: Path) -> list[Any]:
 
 @given(st.lists(items(), max_size=6))
 @example([])
+@example(
+    [item("a", properties={"datetime": "2024-01-01T00:00:00.123456789Z", "created": "2024-01-01T00:00:00.000000001Z"})]
+)
 @example([item("a", properties={"a": None, "b": {}, "c": []}), item("b", properties={"a": 1, "b": [1], "c": ["x"]})])
 @example([item("a", properties={"n": 1}), item("b", properties={"n": True}), item("c", properties={"n": 2**60 + 1.0})])
 @example([item("a", properties={f"p{n}": n for n in range(2000)}), item("b", assets={})])

@@ -7,7 +7,7 @@ item has no such member. What columns cannot say (an explicit null, another form
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ MEMBERS = (
 _BATCH_ROWS = 500
 _GEOMETRIES = ("geometry", "proj:geometry")
 _BOX = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def entries(path: Path) -> Iterator[Entry]:
@@ -39,14 +40,36 @@ def entries(path: Path) -> Iterator[Entry]:
     try:
         file = pq.ParquetFile(path)
         yield from _collections(file.metadata.metadata or {})
-        missing = [name for name in ("id", "geometry") if name not in file.schema_arrow.names]
-        if missing:
-            yield Entry("schema", fault=f"is not STAC GeoParquet: there is no column {missing[0]!r}")
+        if (fault := _fault_of(file.schema_arrow)) is not None:
+            yield Entry("schema", fault=fault)
             return
         for group in range(file.num_row_groups):
             yield from _row_group(file, group)
     except (pa.ArrowException, OSError, ValueError) as error:
         yield Entry("file", fault=f"is not Parquet: {_line(error)}")
+
+
+def _fault_of(schema: pa.Schema) -> str | None:
+    for name in ("id", "geometry"):
+        if name not in schema.names:
+            return f"is not STAC GeoParquet: there is no column {name!r}"
+    for name, of in zip(schema.names, schema.types, strict=True):
+        if schema.names.count(name) > 1:
+            return f"has two columns {name!r}, and an item one member of a name"
+        if any(pa.types.is_map(each) and not _is_text(each.key_type) for each in _types(of)):
+            return f"has in column {name!r} a map whose keys are no texts, which JSON cannot hold"
+    return None
+
+
+def _types(of: pa.DataType) -> Iterator[pa.DataType]:
+    """The type and all inside of it."""
+    yield of
+    for number in range(of.num_fields):
+        yield from _types(of.field(number).type)
+
+
+def _is_text(of: pa.DataType) -> bool:
+    return any(test(of) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _row_group(file: pq.ParquetFile, group: int) -> Iterator[Entry]:
@@ -68,9 +91,9 @@ def _read(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | InvalidDocument]:
     """
     try:
         rows = _rows(batch)
-    except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+    except InvalidDocument as error:
         if batch.num_rows == 1:
-            yield InvalidDocument(f"has a value that cannot be read: {error!r}")
+            yield error
         else:
             for number in range(batch.num_rows):
                 yield from _read(batch.slice(number, 1))
@@ -104,14 +127,24 @@ def items(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 
 
 def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    for index, field in enumerate(batch.schema):
-        # Python's clock has microseconds.
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            batch = batch.set_column(
-                index, field.name, batch.column(index).cast(pa.timestamp("us", field.type.tz), safe=False)
-            )
-    rows: list[dict[str, Any]] = batch.to_pylist(maps_as_pydicts="strict")
-    return rows
+    """Raises InvalidDocument."""
+    columns = [_values(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(name: str, column: pa.Array) -> list[Any]:
+    """As Python has them; but for nanoseconds, which Python's clock has not: these as text."""
+    try:
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            return [
+                None if count is None else _nanoseconds_text(count) for count in column.cast(pa.int64()).to_pylist()
+            ]
+        if pa.types.is_time64(column.type):
+            column = column.cast(pa.time64("us"))  # Which refuses to cut off what is finer.
+        values: list[Any] = column.to_pylist(maps_as_pydicts="strict")
+    except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+        raise InvalidDocument(f"{name}: has a value that cannot be read: {error!r}") from None
+    return values
 
 
 def _item(row: dict[str, Any]) -> dict[str, Any]:
@@ -127,12 +160,11 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         owner = document if name in MEMBERS else properties
-        if name in _GEOMETRIES and isinstance(value, bytes):
-            owner[name] = _geometry(value)
-        elif name == "bbox" and isinstance(value, dict | list):
-            if box := _box(value):
-                owner[name] = box
-        elif (plain := _value(value)) is not None:
+        try:
+            plain = _member(name, value)
+        except InvalidDocument as error:
+            raise InvalidDocument(f"{name}: {error}") from None
+        if plain is not None:
             owner[name] = plain
     properties.setdefault("datetime", None)
     return document | {
@@ -142,10 +174,19 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _box(value: dict[str, Any] | list[Any]) -> list[Any]:
+def _member(name: str, value: Any) -> Any:
+    """Raises InvalidDocument."""
+    if name in _GEOMETRIES and isinstance(value, bytes):
+        return _geometry(value)
+    if name == "bbox" and isinstance(value, dict | list):
+        return _box(value)
+    return _value(value)
+
+
+def _box(value: dict[str, Any] | list[Any]) -> list[Any] | None:
     """The sides that have a value: pandas writes those of no box as null or NaN."""
     sides = [value.get(side) for side in _BOX] if isinstance(value, dict) else value
-    return [side for side in map(_value, sides) if side is not None]
+    return [side for side in map(_value, sides) if side is not None] or None
 
 
 def _value(value: Any) -> Any:
@@ -155,19 +196,40 @@ def _value(value: Any) -> Any:
         return {name: member for name, member in members if member is not None}
     if isinstance(value, list):
         return [_value(member) for member in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float | Decimal):
+        return _number(value)
     if isinstance(value, datetime):
         return instant_text(value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, date | time):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
         raise InvalidDocument("has a binary value, which JSON cannot hold")
     if value is None or isinstance(value, str | int):
         return value
     raise InvalidDocument(f"has a value of the type {type(value).__name__}, which JSON cannot hold")
+
+
+def _number(value: float | Decimal) -> int | float | None:
+    """None for the NaN that pandas writes where there is no value."""
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        raise InvalidDocument("has an infinite number, which JSON cannot hold")
+    if isinstance(value, float):
+        return value
+    if value == value.to_integral_value():
+        return int(value)
+    number = float(value)
+    if Decimal(repr(number)) != value:
+        raise InvalidDocument(f"has the decimal {value}, which a 64-bit float cannot hold")
+    return number
+
+
+def _nanoseconds_text(count: int) -> str:
+    """Of so many since 1970."""
+    microseconds, rest = divmod(count, 1000)
+    instant = _EPOCH + timedelta(microseconds=microseconds)
+    return f"{instant:%Y-%m-%dT%H:%M:%S.%f}{rest:03}Z" if rest else instant_text(instant)
 
 
 def instant_text(instant: datetime) -> str:
@@ -180,7 +242,7 @@ def _geometry(wkb: bytes) -> dict[str, Any]:
     try:
         shape = shapely.from_wkb(wkb)
     except ShapelyError as error:
-        raise InvalidDocument(f"geometry: is not WKB: {_line(error)}") from None
+        raise InvalidDocument(f"is not WKB: {_line(error)}") from None
     # Tuples become lists on the way.
     geometry: dict[str, Any] = orjson.loads(orjson.dumps(shapely.geometry.mapping(shape)))
     return geometry
