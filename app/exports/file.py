@@ -14,6 +14,9 @@ from app.exports import ndjson, static
 from app.settings import Settings
 from app.stac.search import Search
 
+# What is open in this process, by number.
+_DESCRIPTORS = "/proc/self/fd"
+
 ExportFormat = Literal["ndjson", "geoparquet", "static"]
 
 
@@ -46,8 +49,9 @@ def _stream(catalog: Catalog, search: Search, form: ExportFormat) -> AsyncIterat
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Each export has a file of its own beside the name, whatever else is on its way to it or was left there.
+    """Each export has a file of its own, whatever else is on its way to the name or was left beside it.
 
+    The file has no name until it is whole, where the file system has such: so an export that is killed leaves nothing.
     A symlink stays, and what it leads to is replaced. Into a pipe or a device is written as it comes.
     """
     if path.exists() and not path.is_file():
@@ -56,12 +60,26 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         return
     path = Path(os.path.realpath(path))
     unfinished = path.with_name(f"{path.name}.{token_hex(4)}.part")
+    nameless = _nameless(path.parent)
     try:
-        with unfinished.open("xb") as file:
+        with nameless or unfinished.open("xb") as file:
             yield file
+            if nameless is not None:
+                # A name that is taken cannot be linked to, and `link` follows no symlink unless it is told of a folder.
+                os.link(f"{_DESCRIPTORS}/{file.fileno()}", unfinished, src_dir_fd=file.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _nameless(folder: Path) -> IO[bytes] | None:
+    """A file on the folder's file system that is gone with its process; None where there is no such thing."""
+    if sys.platform != "linux" or not Path(_DESCRIPTORS).is_dir():
+        return None
+    try:
+        return open(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
+    except OSError:
+        return None
 
 
 async def _write_static(catalog: Catalog, search: Search, to: str, settings: Settings) -> None:

@@ -183,6 +183,28 @@ def test_what_a_killed_export_left_is_not_in_the_next(upesi: Upesi, tmp_path: Pa
     assert (tmp_path / "x").read_bytes() == upesi("export", "--to", "-").stdout
 
 
+def test_killed_export_leaves_nothing(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from app.exports.file import _opened\n"
+        "with _opened(Path(sys.argv[1])) as file: file.write(b'x' * 100_000); file.flush(); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "x"])
+    assert (done.returncode, list(tmp_path.iterdir())) == (-9, [])
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_file_is_as_any_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nameless: bool) -> None:
+    if not nameless:  # As on a file system that has no such files.
+        monkeypatch.setattr("os.O_TMPFILE", os.O_DIRECTORY)
+    with _opened(tmp_path / "x") as file:
+        file.write(b"whole")
+        assert (list(tmp_path.iterdir()) == []) == nameless
+    (tmp_path / "other").write_bytes(b"")
+    assert (tmp_path / "x").read_bytes() == b"whole"
+    assert (tmp_path / "x").stat().st_mode == (tmp_path / "other").stat().st_mode
+    assert {path.name for path in tmp_path.iterdir()} == {"x", "other"}
+
+
 def test_exports_to_one_name_do_not_mix(tmp_path: Path) -> None:
     with _opened(tmp_path / "x") as one, _opened(tmp_path / "x") as other:
         one.write(b"one")
