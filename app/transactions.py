@@ -6,7 +6,7 @@ what is stored of them passes the checks of `app.stac.item` and `app.stac.collec
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -49,6 +49,10 @@ class Precondition:
 
 
 _ANY_STATE = Precondition()
+
+
+class _Overtaken(Exception):
+    """An item that was not there when others were locked is there now, and its `created` is to be kept: once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +176,21 @@ class Transactions:
             )
 
     async def _write(self, collection: str, found: Sequence[CheckedItem], mode: Mode) -> BatchReport:
+        while True:
+            with suppress(_Overtaken):
+                return await self._written(collection, found, mode)
+
+    async def _written(self, collection: str, found: Sequence[CheckedItem], mode: Mode) -> BatchReport:
         async with self.catalog.database.transaction() as transaction:
             keys = {row["id"]: row["key"] for row in await transaction.fetch(sql.loading.keys([collection]))}
             if collection not in keys:
                 raise no_collection(collection)
-            if self.keeps_timestamps and mode == "upsert":
-                found = await self._restamped(transaction, collection, found)
-            stored = await self.writer.put(transaction, found, keys, mode)
+            restamps = self.keeps_timestamps and mode == "upsert"
+            before = await self._locked_items(transaction, collection, found) if restamps else {}
+            items = [self._restamped(item, before[item.id]) if item.id in before else item for item in found]
+            stored = await self.writer.put(transaction, items, keys, mode)
+            if restamps and any(not row["new"] and row["id"] not in before for row in stored):
+                raise _Overtaken
             if mode == "insert" and len(stored) < len(found):
                 written = {row["id"] for row in stored}
                 raise _exist(collection, [item.id for item in found if item.id not in written])
@@ -229,19 +241,17 @@ class Transactions:
         _check_state(state, served.content + served.extent)
         return row
 
-    async def _restamped(
+    async def _locked_items(
         self, transaction: Transaction, collection: str, found: Sequence[CheckedItem]
-    ) -> list[CheckedItem]:
-        """The items with the `created` of those that they replace."""
+    ) -> dict[str, Document]:
+        """Those that are there, by their ids."""
         rows = await transaction.fetch(sql.transactions.lock_items(collection, [item.id for item in found]))
         contents = await self.catalog.database.decoded(rows, transaction)
-        before = {row["id"]: documents.parse(content) for row, content in zip(rows, contents, strict=True)}
-        return [
-            check_item(self._stamped(documents.parse(item.content), before[item.id]), self.rules)
-            if item.id in before
-            else item
-            for item in found
-        ]
+        return {row["id"]: documents.parse(content) for row, content in zip(rows, contents, strict=True)}
+
+    def _restamped(self, item: CheckedItem, before: Document) -> CheckedItem:
+        """With the `created` of what it replaces."""
+        return check_item(self._stamped(documents.parse(item.content), before), self.rules)
 
     def _read_items(self, collection: str, text: bytes) -> CheckedItem | list[CheckedItem]:
         document = _parsed(text)

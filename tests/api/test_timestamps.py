@@ -1,5 +1,6 @@
 """`created` and `updated`, kept by the service or left to the client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +8,13 @@ import httpx
 import pytest
 
 from app.bulk.load import Loader
+from app.database.pool import Database
 from app.settings import Settings
+from app.sql import loading
 from app.stac.interval import parse_instant
+from app.stac.item import check_item
+from app.writer import Writer
+from tests.api.test_limits import until
 from tests.api.writing import writing
 from tests.factories import Document, collection, item, load
 
@@ -74,6 +80,20 @@ async def test_created_is_kept_when_an_item_is_changed(keeping: httpx.AsyncClien
 async def test_created_of_a_load_is_kept(keeping: httpx.AsyncClient, loader: Loader) -> None:
     await load(loader, item(properties=OLD))
     await keeping.put(ITEM, json=item(properties={"n": 1}))
+    created, updated = await stamps(keeping)
+    assert created == parse_instant(OLD["created"])
+    assert recent(updated)
+
+
+async def test_created_of_what_is_stored_meanwhile_is_kept(keeping: httpx.AsyncClient, database: Database) -> None:
+    """The bulk has looked for the item, has not found it, and waits for who stores it."""
+    body = {"items": {"thing": item(properties={"n": 1}), "other": item("other")}, "method": "upsert"}
+    keys = {row["id"]: row["key"] for row in await database.fetch(loading.keys(["things"]))}
+    async with database.transaction() as transaction:
+        await Writer(database).put(transaction, [check_item(item(properties=OLD))], keys, "insert")
+        bulk = asyncio.create_task(keeping.post("/collections/things/bulk_items", json=body))
+        await until(database, 1)
+    assert (await bulk).json() == {"received": 2, "created": 1, "replaced": 1, "unchanged": 0}
     created, updated = await stamps(keeping)
     assert created == parse_instant(OLD["created"])
     assert recent(updated)
