@@ -35,6 +35,8 @@ class PackedItem(NamedTuple):
     row: Row
 
     dictionary: int | None
+    # Of the dictionary.
+    mark: bytes | None
 
     @property
     def size(self) -> int:
@@ -49,11 +51,16 @@ class Packer:
     dictionary: int | None
     content: bytes | None
 
+    @property
+    def mark(self) -> bytes | None:
+        """A server that has lost a dictionary gives its key to another, and this tells them apart."""
+        return None if self.content is None else contents.mark(self.content)
+
     def pack(self, item: CheckedItem) -> PackedItem:
         content = _encoder(self.content).encode(item.content)
         times = (item.instant, item.start, item.end)
         row = (item.id, self.collection, item.geometry, item.cell, *times, item.properties, content, self.dictionary)
-        return PackedItem(item.collection, item.id, row, self.dictionary)
+        return PackedItem(item.collection, item.id, row, self.dictionary, self.mark)
 
 
 @lru_cache(_KEPT)
@@ -108,7 +115,8 @@ class Writer:
             return None
         known = self._known.hold(packer.collection, item.properties)
         found = {} if known else {packer.collection: statistics.of_properties([item.properties])}
-        stored = await self._database.fetch(sql.loading.insert(item.collection, packer.pack(item).row, found))
+        packed = packer.pack(item)
+        stored = await self._database.fetch(sql.loading.insert(item.collection, packed.row, packed.mark, found))
         if not stored:
             # It is there already; or the dictionary is gone, dropped by `upesi compact`; or the collection, which may
             # have been made again since, with another key.
@@ -174,16 +182,17 @@ class Writer:
         packed = [item for item in items if isinstance(item, PackedItem) and item.dictionary is not None]
         used = {packer.dictionary for packer in known.values()} | {item.dictionary for item in packed}
         rows = await transaction.fetch(sql.loading.hold_dictionaries(sorted(key for key in used if key is not None)))
-        held = {row["key"]: row["collection"] for row in rows}
+        held = {row["key"]: (row["collection"], row["mark"]) for row in rows}
         for item in packed:
-            if held.get(item.dictionary) != keys[item.collection]:
+            if held.get(item.dictionary) != (keys[item.collection], item.mark):
                 raise Unavailable(
                     f"the dictionary of collection {item.collection!r} was dropped while items of it were on their way"
                 )
         return {
             name: packer
             for name, packer in known.items()
-            if packer.collection == keys[name] and (packer.dictionary is None or packer.dictionary in held)
+            if packer.collection == keys[name]
+            and (packer.dictionary is None or held.get(packer.dictionary) == (packer.collection, packer.mark))
         }
 
     async def _without_the_same(self, transaction: Transaction, packed: list[PackedItem]) -> list[PackedItem]:

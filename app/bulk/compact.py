@@ -41,6 +41,7 @@ class Compaction:
 class _Newest:
     collection: int
     dictionary: int
+    content: bytes
     encoder: Encoder
 
 
@@ -68,8 +69,9 @@ async def _train(database: Database, collection: int, compaction: Compaction) ->
     known = await database.fetch(sql.loading.newest_dictionaries([compaction.collection]))
     if not known or known[0]["key"] != collection:
         return None
-    before = Encoder(known[0]["content"])
-    newest = None if known[0]["dictionary"] is None else _Newest(collection, known[0]["dictionary"], before)
+    key, content = known[0]["dictionary"], known[0]["content"]
+    before = Encoder(content)
+    newest = None if key is None else _Newest(collection, key, content, before)
     sample = await database.decoded(await database.fetch(sql.compacting.sample(collection, _SAMPLE)))
     trained = contents.train(sample[::2])
     if trained is None:
@@ -84,7 +86,7 @@ async def _train(database: Database, collection: int, compaction: Compaction) ->
     except Dangling:
         return None
     compaction.trained = True
-    return _Newest(collection, row["key"], after)
+    return _Newest(collection, row["key"], trained, after)
 
 
 async def _stale(database: Database, newest: _Newest) -> AsyncGenerator[list[str]]:
@@ -99,7 +101,8 @@ async def _stale(database: Database, newest: _Newest) -> AsyncGenerator[list[str
 
 async def _rewrite(database: Database, newest: _Newest, stale: Sequence[str], compaction: Compaction) -> None:
     async with database.transaction() as transaction:
-        if not await transaction.fetch(sql.loading.hold_dictionaries([newest.dictionary])):
+        held = await transaction.fetch(sql.loading.hold_dictionaries([newest.dictionary]))
+        if [row["mark"] for row in held] != [contents.mark(newest.content)]:
             return
         rows = await transaction.fetch(sql.compacting.lock(newest.collection, stale))
         texts = await database.decoded(rows, transaction)

@@ -31,6 +31,11 @@ class Encoder:
         self.encode = zstandard.ZstdCompressor(level=_LEVEL, dict_data=data).compress
 
 
+def mark(dictionary: bytes) -> bytes:
+    """Its id, which is a digest of it, and stands in front of all that is compressed with it."""
+    return dictionary[4:8]
+
+
 def train(contents: Sequence[bytes]) -> bytes | None:
     """A dictionary for contents like these; None where there are too few of them, or nothing to learn."""
     if len(contents) < _SAMPLES_AT_LEAST:

@@ -1,12 +1,13 @@
 """The database: fragments are run on the primary or a replica, and the driver's errors become ours."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import asyncpg
 from asyncpg import Record
+from zstandard import ZstdError
 
 from app.database.connections import LOST, ORDINARY, POSITION, SHUT_OUT, Manner, Server, in_transaction
 from app.database.content import Decoder
@@ -183,7 +184,7 @@ class Database:
                 raise
 
     async def load_dictionaries(self, keys: set[int | None], transaction: "Transaction | None" = None) -> None:
-        """Dictionaries never change, so each is read once in the life of a process.
+        """Dictionaries never change, so each is read once in the life of a process, unless the server loses it.
 
         Who holds a connection passes its transaction: waiting for a second one, all who have one would wait for ever.
         """
@@ -191,9 +192,7 @@ class Database:
             missing = [key for key in keys if key not in self._decoders]
             if missing:
                 # A replica may be behind the one that the rows are from.
-                wanted = Parameter(missing, "int[]")
-                rows = await fetch(sql("SELECT key, content FROM dictionaries WHERE key = ANY(", wanted, ")"))
-                self._decoders.update((row["key"], Decoder(row["content"])) for row in rows)
+                self._decoders.update(await _decoders_of(missing, fetch))
         if not keys <= self._decoders.keys():
             raise Unavailable("items were rewritten while they were read: ask again")
 
@@ -204,8 +203,24 @@ class Database:
         keys = {row["dictionary"] for row in rows}
         if not keys <= self._decoders.keys():
             await self.load_dictionaries(keys, transaction)
+        try:
+            return self._decoded(rows)
+        except ZstdError:
+            # A server that has lost a dictionary, in a failover or by a restore, gives its key to another.
+            self._decoders.update(await _decoders_of(keys, transaction.fetch if transaction else self.fetch))
+            return self._decoded(rows)
+
+    def _decoded(self, rows: Sequence[Record | dict[str, Any]]) -> list[bytes]:
         decoders = self._decoders
         return [decoders[row["dictionary"]].decode(row["content"]) for row in rows]
+
+
+async def _decoders_of(
+    keys: Iterable[int | None], fetch: Callable[[Fragment], Awaitable[list[Record]]]
+) -> dict[int | None, Decoder]:
+    wanted = Parameter(list(keys), "int[]")
+    rows = await fetch(sql("SELECT key, content FROM dictionaries WHERE key = ANY(", wanted, ")"))
+    return {row["key"]: Decoder(row["content"]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,12 +62,18 @@ def add_dictionary(collection: int, content: bytes) -> Fragment:
     )
 
 
+# app.database.content.mark
+_MARK = "substring(d.content FROM 5 FOR 4)"
+
+
 def hold_dictionaries(dictionaries: list[int]) -> Fragment:
-    """Those that are there, which are kept from being dropped until the transaction ends."""
+    """Those that are there, with their marks, which are kept from being dropped until the transaction ends."""
     return sql(
-        "SELECT key, collection FROM dictionaries WHERE key = ANY(",
+        "SELECT d.key, d.collection, ",
+        _MARK,
+        " AS mark FROM dictionaries d WHERE d.key = ANY(",
         Parameter(dictionaries, "int[]"),
-        ") ORDER BY key FOR KEY SHARE",
+        ") ORDER BY d.key FOR KEY SHARE",
     )
 
 
@@ -121,20 +127,22 @@ def store(rows: Sequence[Row], mode: Mode) -> Fragment:
     )
 
 
-def insert(name: str, row: Row, statistics: Statistics) -> Fragment:
+def insert(name: str, row: Row, mark: bytes | None, statistics: Statistics) -> Fragment:
     """What `store` does for one item when inserting, at two thirds of its cost: of one there is no least or greatest to
     look for. The statistics are those of its properties, or none where they widen nothing.
 
-    Nothing is stored where the collection, by its name and its key, or the dictionary is gone. Both are held before
-    anything else is locked, as `store` has it of `keys`.
+    Nothing is stored where the collection, by its name and its key, or the dictionary, by its key and its mark, is
+    gone. Both are held before anything else is locked, as `store` has it of `keys`.
     """
     members = [Parameter(value, type_) for value, type_ in zip(row, COLUMNS.values(), strict=True)]
     given = dict(zip(COLUMNS, members, strict=True))
     described: tuple[str | Fragment, ...] = ()
     if statistics:
         described = ", described AS (", queryables.widen(statistics, "stored", behind="widened"), ")"
-    dictionary = given["dictionary"]
-    with_it = (" JOIN dictionaries d ON d.collection = c.key AND d.key = ", dictionary) if dictionary.value else ()
+    with_it: tuple[str | Fragment | Parameter, ...] = ()
+    if mark is not None:
+        named = (given["dictionary"], f" AND {_MARK} = ", Parameter(mark, "bytea"))
+        with_it = " JOIN dictionaries d ON d.collection = c.key AND d.key = ", *named
     return sql(
         "WITH held AS (SELECT FROM collections c",
         *with_it,

@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from app import sql as statements
-from app.bulk.compact import Compaction, compact
+from app.bulk.compact import Compaction, _Newest, _rewrite, compact
 from app.bulk.load import Loader
+from app.database.content import Encoder, train
 from app.database.fragment import sql
 from app.database.pool import Database
 from app.errors import NotFound, Unavailable
@@ -119,6 +120,16 @@ async def test_dictionary_that_an_item_needs_stays(outgrown: Database) -> None:
     assert (done.rewritten, done.dropped) == (1, 0), "who has read the item before needs its dictionary yet"
     (done,) = await compacted(outgrown)
     assert (done.rewritten, done.dropped) == (0, 1)
+
+
+async def test_nothing_is_rewritten_with_a_dictionary_that_is_lost(outgrown: Database) -> None:
+    """A server that has lost one gives its key to another."""
+    (known,) = await outgrown.fetch(statements.loading.newest_dictionaries(["things"]))
+    lost = train([orjson.dumps(document)[::-1] for document in (await stored(outgrown)).values()])
+    assert lost is not None
+    done = Compaction("things")
+    await _rewrite(outgrown, _Newest(known["key"], known["dictionary"], lost, Encoder(lost)), ["item 5"], done)
+    assert done.rewritten == 0
 
 
 async def test_items_whose_dictionary_is_gone_are_to_be_read_again(outgrown: Database, database_url: str) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from app.bulk.load import Loader
+from app.database.content import train
 from app.database.fragment import Parameter, sql
 from app.database.pool import Database
+from app.errors import Unavailable
 from app.sql import loading
-from app.stac.item import check_item
-from app.writer import Packer, Writer
+from app.stac.item import CheckedItem, check_item
+from app.writer import PackedItem, Packer, Writer
 from tests.factories import box, collection, item, load, point
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +107,63 @@ async def test_what_a_server_has_lost_is_told_again_after_a_minute(
     monkeypatch.setattr("app.writer.monotonic", lambda: now)
     await writer.insert(check_item(item("third", properties={"n": 1})))
     assert [row[0] for row in await queryables(database, "things")] == ["datetime", "n"]
+
+
+@pytest.fixture
+async def stale(database: Database, loader: Loader) -> Writer:
+    """Knows a dictionary that the server has lost since, with all that came behind it, and whose key came again."""
+    writer = Writer(database)
+    await load(loader, collection(), *(item(f"{number}", properties={"note": "lost"}) for number in range(70)))
+    assert await writer.insert(check_item(item("lost")))
+    assert await texts(database)
+    await database.execute(sql("DELETE FROM items"))
+    other = train([item_text(f"other {number}") for number in range(70)])
+    assert other is not None
+    await database.execute(sql("UPDATE dictionaries SET content = ", Parameter(other, "bytea")))
+    return writer
+
+
+def item_text(name: str) -> bytes:
+    return check_item(item(name, properties={"title": "of another kind", "n": 1})).content
+
+
+async def texts(database: Database) -> list[bytes]:
+    return await database.decoded(await database.fetch(sql("SELECT content, dictionary FROM items")))
+
+
+async def put(database: Database, writer: Writer, *items: CheckedItem | PackedItem) -> int:
+    keys = {row["id"]: row["key"] for row in await database.fetch(loading.keys(["things"]))}
+    async with database.transaction() as transaction:
+        return len(await writer.put(transaction, items, keys, "upsert"))
+
+
+@pytest.mark.parametrize("one", [True, False], ids=["insert", "put"])
+async def test_nothing_is_compressed_with_a_dictionary_that_is_lost(
+    stale: Writer, database: Database, database_url: str, one: bool
+) -> None:
+    document = check_item(item())
+    assert await (stale.insert(document) if one else put(database, stale, document))
+    async with Database.opened(database_url, 1, 60) as other:
+        assert await texts(other) == [document.content]
+
+
+async def test_what_was_compressed_with_a_dictionary_that_is_lost_is_not_stored(
+    stale: Writer, database: Database
+) -> None:
+    packed = stale.newest(1)["things"].pack(check_item(item()))
+    with pytest.raises(Unavailable, match="on their way"):
+        await put(database, stale, packed)
+    assert await texts(database) == []
+
+
+async def test_nothing_is_read_by_a_dictionary_that_is_lost(
+    stale: Writer, database: Database, database_url: str
+) -> None:
+    del stale
+    document = check_item(item())
+    async with Database.opened(database_url, 1, 60) as other:
+        assert await Writer(other).insert(document)
+    assert await texts(database) == [document.content]
 
 
 async def test_items_are_locked_in_the_order_of_their_column(database: Database, loader: Loader) -> None:
