@@ -33,6 +33,8 @@ class Pool:
         self._pool = pool
         # The last that was given back is the first to go.
         self._kept: list[tuple[PoolConnectionProxy, float]] = []
+        # Those that the pool has lent since all were made anew; one that was asked for before is in the set of then.
+        self._fresh: set[PoolConnectionProxy] = set()
         self._at_work = 0
         self._patient: deque[asyncio.Future[PoolConnectionProxy | None]] = deque()
         self._waiting = 0
@@ -71,7 +73,8 @@ class Pool:
         await self._give(connection)
 
     async def expire(self) -> None:
-        """All connections are made anew before they are used again."""
+        """All connections are made anew before they are used again, and those at work when they are given back."""
+        self._fresh = set()
         await self._pool.expire_connections()
         await self._release_kept()
 
@@ -115,17 +118,20 @@ class Pool:
     async def _kept_or_pooled(self) -> PoolConnectionProxy:
         while self._kept:
             connection, since = self._kept.pop()
-            if not _is_lost(connection) and monotonic() - since < _SECONDS_KEPT:
+            if connection in self._fresh and not _is_lost(connection) and monotonic() - since < _SECONDS_KEPT:
                 return connection
-            await self._pool.release(connection)
+            await self._release(connection)
+        fresh = self._fresh
         self._waiting += 1
         try:
-            return await self._pool.acquire()
+            connection = await self._pool.acquire()
         finally:
             self._waiting -= 1
+        fresh.add(connection)
+        return connection
 
     async def _give(self, connection: PoolConnectionProxy) -> None:
-        if self._waiting or self._closing or _is_lost(connection):
+        if self._waiting or self._closing or connection not in self._fresh or _is_lost(connection):
             await self._give_up(connection)
             return
         while self._patient:
@@ -138,17 +144,21 @@ class Pool:
         self._kept.append((connection, now))
         if now - self._kept[0][1] > _SECONDS_KEPT:
             idle, _ = self._kept.pop(0)
-            await self._pool.release(idle)
+            await self._release(idle)
 
     async def _give_up(self, connection: PoolConnectionProxy) -> None:
         """To the pool, which knows what to do with it."""
         self._at_work -= 1
-        await self._pool.release(connection)
+        await self._release(connection)
 
     async def _release_kept(self) -> None:
         while self._kept:  # Who is cancelled meanwhile leaves the others there.
             connection, _ = self._kept.pop()
-            await self._pool.release(connection)
+            await self._release(connection)
+
+    async def _release(self, connection: PoolConnectionProxy) -> None:
+        self._fresh.discard(connection)
+        await self._pool.release(connection)
 
 
 def _end_of_patience(waiter: "asyncio.Future[PoolConnectionProxy | None]") -> None:

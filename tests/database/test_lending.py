@@ -81,6 +81,16 @@ async def test_expired_connections_are_made_anew(pool: Pool) -> None:
     assert before.isdisjoint(await asyncio.gather(pid_of(pool, 0.1), pid_of(pool, 0.1)))
 
 
+async def test_connections_that_are_at_work_when_they_expire_are_not_lent_again(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        at_work: int = await connection.fetchval("SELECT pg_backend_pid()")
+        asked = asyncio.create_task(pid_of(pool, 0.3))
+        await asyncio.sleep(0.1)
+        await pool.expire()
+    before = {at_work, await asked}
+    assert before.isdisjoint(await asyncio.gather(pid_of(pool, 0.1), pid_of(pool, 0.1)))
+
+
 async def test_who_is_cancelled_while_they_expire_loses_none(pool: Pool) -> None:
     await asyncio.gather(pid_of(pool, 0.1), pid_of(pool, 0.1))
     expiring = asyncio.create_task(pool.expire())
