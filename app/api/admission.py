@@ -105,7 +105,7 @@ class _Watchman:
 class _Stay:
     """One request from its arrival to the begin of its answer. How fast its client takes the rest concerns nobody else.
 
-    It enters the gate when its body is there: clients that send slowly would keep others out.
+    It takes no place while its body comes: clients that send slowly would keep others out.
     """
 
     __slots__ = (
@@ -132,8 +132,7 @@ class _Stay:
         self._watchman.watch(self)
         self._exchange.stay = self
         try:
-            if not self._has_body:
-                await self._enter()
+            await self._enter()
             await app(self._scope, self._read if self._has_body else self._receive, self._answer)
         except asyncio.CancelledError:
             if self._outcome is None or self._task is None:
@@ -154,10 +153,18 @@ class _Stay:
             self._exchange.stay = None
 
     async def _read(self) -> Message:
-        message = await self._receive()
-        if self._has_body and message["type"] == "http.request" and not message.get("more_body"):
+        if not self._has_body:
+            return await self._receive()
+        # What has come already is received before the loop turns, and the place is kept.
+        leaving = asyncio.get_running_loop().call_soon(self._make_room)
+        try:
+            message = await self._receive()
+        finally:
+            leaving.cancel()
+        if message["type"] == "http.request" and not message.get("more_body"):
             self._has_body = False
-            await self._enter()
+            if not self._entered:
+                await self._enter()
         return message
 
     async def _enter(self) -> None:
@@ -184,6 +191,9 @@ class _Stay:
 
     def step_aside(self) -> None:
         self.let_be()
+        self._make_room()
+
+    def _make_room(self) -> None:
         if self._entered:
             self._entered = False
             self._gate.leave()

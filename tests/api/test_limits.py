@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from urllib.parse import urlsplit
 
 import httpx
@@ -106,6 +106,22 @@ async def test_a_change_that_reads_no_body_passes_the_gate(settings: Settings, d
             await until(database, 1)
             assert assert_error(await client.request(*asked, content=body), 503)["code"] == "Busy"
         assert_error(await first, 404)
+
+
+async def test_who_is_looked_at_before_the_body_is_read_passes_the_gate(settings: Settings, database: Database) -> None:
+    few = changed(settings, writes="token", max_concurrent=1, max_waiting=0)
+    async with serving(few) as client:
+
+        def change(key: str) -> Coroutine[None, None, httpx.Response]:
+            return client.post("/collections", content=b"{}", headers={"X-API-Key": key})
+
+        async with database.transaction() as transaction:
+            await transaction.execute(sql("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE"))
+            first = asyncio.create_task(change("upesi_1"))
+            await until(database, 1)
+            assert assert_error(await change("upesi_2"), 503)["code"] == "Busy"
+        assert_error(await first, 401)
+        assert_error(await change("upesi_2"), 401)
 
 
 async def test_who_has_waited_long_enough_is_told_so(settings: Settings, database: Database) -> None:
