@@ -12,7 +12,7 @@ from fastapi import Request, Response
 
 from app.api.routes import DirectRoute
 from app.catalog import Catalog
-from app.errors import InvalidRequest, UpesiError
+from app.errors import InvalidRequest, TimedOut, UpesiError
 from app.settings import Settings
 
 HEADER = "Upesi-Written"
@@ -46,7 +46,13 @@ class WritingRoute(DirectRoute):
         handle = super().get_route_handler()
 
         async def handle_and_tell(request: Request) -> Response:
-            response = await handle(request)
+            try:
+                response = await handle(request)
+            except TimedOut:
+                # A commit that waits for a standby, say, is not undone when nobody waits for it any more.
+                raise TimedOut(
+                    "the change took longer than this service allows, and may have been made: look before asking again"
+                ) from None
             await _tell(request, response)
             return response
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 
 import anyio
 import httpx
@@ -238,6 +239,27 @@ async def test_a_change_whose_place_is_not_known_is_no_failure(
         assert (created.status_code, created.headers[freshness.HEADER]) == (201, str(2**63 - 1))
     (row,) = await database.fetch(COUNT)
     assert row["count"] == 1
+
+
+async def test_a_commit_that_waits_too_long_is_not_said_to_be_undone(servers: Cluster, database: Database) -> None:
+    del database  # which empties the tables first
+    settings = Settings(database_url=servers.url, writes="open", query_timeout=2, request_timeout=0.5)
+    async with serving(settings) as client:
+        assert (await client.post("/collections", json=collection())).status_code == 201
+        numbers = count()
+
+        async def is_late() -> bool:
+            """The server has heard of it."""
+            return (await client.patch("/collections/things", json={"n": next(numbers)})).status_code == 504
+
+        servers.primary.configure("synchronous_standby_names = 'nobody'\n")
+        try:
+            await until(is_late, 20)
+            late = await client.post("/collections/things/items", json=item())
+        finally:
+            servers.primary.configure("synchronous_standby_names = ''\n")
+        assert (late.status_code, "may have been made" in late.json()["description"]) == (504, True)
+        assert (await client.get("/collections/things/items/thing")).status_code == 200
 
 
 @pytest.mark.parametrize("place", ["", "-1", "0/16B3740", "\uff19", str(2**63), "1" * 40])
