@@ -12,18 +12,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
+from random import uniform
 from time import monotonic
 
 import asyncpg
 from asyncpg import Record
 
-from app.database.connections import LOST, POSITION, Behind, Server
+from app.database.connections import LOST, POSITION, SHUT_OUT, Behind, Server
 from app.database.fragment import Fragment
 
 _LOOK_SECONDS = 1.0
 # Of a look that is not answered; then the server is taken for gone, whatever runs there.
 _SILENCE_SECONDS = 5.0
 _REST_SECONDS = 5.0
+# Who is shut out is so the longer for asking, where too many ask. A time is doubled so many times.
+_DOUBLED = 4
 _log = logging.getLogger("upesi")
 
 
@@ -37,6 +40,8 @@ class Watched:
     busy: int = 0
     turn: int = 0
     _rests_until: float = 0.0
+    _refusals: int = 0
+    _asked_again: float = 0.0
     _line: asyncpg.Connection | None = None
 
     def rests(self) -> bool:
@@ -46,7 +51,12 @@ class Watched:
         self._rests_until = monotonic() + _REST_SECONDS
 
     async def look(self, renews: bool) -> None:
-        """`renews` says that a silent server's connections are given up, for there are others to ask."""
+        """`renews` says that a silent server's connections are given up, for there are others to ask.
+
+        A server that does not let us in is asked more and more seldom, and not by all workers at once.
+        """
+        if monotonic() < self._asked_again:
+            return
         before, self.position = self.position, await self._asked(renews)
         if (before is None) != (self.position is None):
             _log.warning("%s %s", self.name, "answers" if before is None else "does not answer")
@@ -58,11 +68,16 @@ class Watched:
                     self._line = await self.server.dial()
                 async with self.server.whole(self._line):
                     found: int = await self._line.fetchval(POSITION.render()[0])
-                    return found
+            self._refusals = 0
+            return found
         except TimeoutError:
             self.leave()
             if renews:
                 await self.server.renew()
+        except (asyncpg.TooManyConnectionsError, *SHUT_OUT):
+            self.leave()
+            self._refusals = min(self._refusals + 1, _DOUBLED)
+            self._asked_again = monotonic() + _LOOK_SECONDS * 2**self._refusals * uniform(0.5, 1)
         except (*LOST, asyncpg.PostgresError):
             self.leave()
         return None
@@ -138,7 +153,7 @@ class Replicas:
                 continue
             except (TimeoutError, asyncpg.QueryCanceledError):
                 raise
-            except LOST:
+            except (*LOST, *SHUT_OUT):
                 replica.rest()
             except asyncpg.PostgresError:
                 return None
