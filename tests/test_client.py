@@ -100,7 +100,7 @@ def test_search_of_an_api() -> None:
     with website() as site:
         asked = api(site)
         options = ("--bbox", "5,45,15,55", "-c", "x", "-c", "y", "--datetime", "2024-01-01T00:00:00Z/..")
-        told = run("search", f"{site.url}/", *options, "--filter", "eo:cloud_cover < 20", "--sortby", "-datetime,id")
+        told = run("search", f"{site.url}/", *options, "--filter", "eo:cloud_cover < 20", "--sortby", "-datetime, a b")
         assert [json.loads(line)["id"] for line in told.splitlines()] == ["a", "b", "c"]
         first, second = asked
         assert first == {
@@ -109,7 +109,7 @@ def test_search_of_an_api() -> None:
             "datetime": "2024-01-01T00:00:00Z/..",
             "filter": {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]},
             "filter-lang": "cql2-json",
-            "sortby": [{"field": "datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}],
+            "sortby": [{"field": "datetime", "direction": "desc"}, {"field": "a b", "direction": "asc"}],
         }
         assert second == first | {"token": "2"}
 

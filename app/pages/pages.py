@@ -12,7 +12,7 @@ from app.pages.files import FILES
 from app.pages.map import drawn
 from app.pages.site import Site, origins, with_query
 from app.pages.values import listed, members, text, texts
-from app.stac import parameters
+from app.stac import lists
 
 _environment = Environment(
     loader=PackageLoader("app.pages"),
@@ -61,7 +61,7 @@ class Form:
 
     @property
     def chosen(self) -> list[str]:
-        return [name for name in parameters.listed(self.given.get("collections", "")) if name]
+        return [name for name in lists.listed(self.given.get("collections", "")) if name]
 
     @property
     def boxes(self) -> list[tuple[str, str]] | None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from app.errors import InvalidRequest
 from app.stac import parameters
+from app.stac.lists import listed
 
 Form = Literal["netcdf", "zarr", "geotiff"]
 Groupby = Literal["time", "solar_day", "id"]
@@ -62,12 +63,12 @@ class CubeShape:
 
 
 def names(value: Any) -> tuple[str, ...]:
-    listed = parameters.listed(value) if isinstance(value, str) else value
-    if not isinstance(listed, list) or not listed or not all(isinstance(part, str) and part for part in listed):
+    found = listed(value) if isinstance(value, str) else value
+    if not isinstance(found, list) or not found or not all(isinstance(part, str) and part for part in found):
         raise ValueError("is not an array of texts")
-    if len(listed) > _MOST_ASSETS or len(set(listed)) < len(listed):
+    if len(found) > _MOST_ASSETS or len(set(found)) < len(found):
         raise ValueError(f"has more than {_MOST_ASSETS} texts, or one twice")
-    return tuple(listed)
+    return tuple(found)
 
 
 def _one_of(*known: str) -> Callable[[Any], str]:

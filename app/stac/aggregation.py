@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from app.errors import InvalidRequest
 from app.stac import parameters
+from app.stac.lists import listed
 from app.stac.search import SEARCH_PARAMETERS, Search
 
 Kind = Literal[
@@ -107,7 +108,7 @@ class Aggregate:
         """From a query string, of a collection's path where one is named. Raises InvalidRequest."""
         values = parameters.of_query(query)
         if "aggregations" in query:
-            values["aggregations"] = parameters.listed(query["aggregations"])
+            values["aggregations"] = listed(query["aggregations"])
         for name in PRECISION_PARAMETERS.keys() & query.keys():
             values[name] = parameters.read(name, parameters.whole, query[name])
         return cls._from_values(values, collection)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.stac.lists import signed
+
 Path = tuple[str, ...]
 
 
@@ -76,9 +78,9 @@ class Fields:
 
 def from_text(text: str, of: Members = ITEM) -> Fields:
     """`a,+b,-c`: included but for those with a minus. Raises ValueError."""
-    names = [name.strip() for name in text.split(",")] if text else []
-    included = [name.lstrip("+ ") for name in names if not name.startswith("-")]
-    excluded = [name[1:].lstrip() for name in names if name.startswith("-")]
+    names = signed(text)
+    included = [name for name, minus in names if not minus]
+    excluded = [name for name, minus in names if minus]
     return _fields(included or (None if excluded else []), excluded, of)
 
 

@@ -15,6 +15,7 @@ from app.stac import cql2, fields, geometry, paging, query, sorting
 from app.stac.cql2.nodes import And, Node
 from app.stac.fields import Fields, Members
 from app.stac.interval import Interval
+from app.stac.lists import listed
 from app.stac.paging import Seek
 from app.stac.sorting import SortKey
 
@@ -22,7 +23,6 @@ Value = TypeVar("Value")
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
-_COMMA = re.compile(r" *, *")
 
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _MOST_TERMS = 100
@@ -184,11 +184,6 @@ def terms(value: Any) -> tuple[str, ...]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def listed(text: str) -> list[str]:
-    """Without the spaces beside a comma; what begins or ends the text may be a part of a name."""
-    return _COMMA.split(text) if text else []
 
 
 def digest(*parts: object) -> str:

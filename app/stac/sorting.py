@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
+from app.stac.lists import signed
+
 Kind = Literal["number", "text"]
 
 _COLUMNS: dict[str, tuple[Kind, ...]] = {"id": ("text",), "collection": ("text",), "datetime": ("number",)}
@@ -57,9 +59,11 @@ def _is_number(value: str) -> bool:
 
 
 def from_text(text: str) -> tuple[SortKey, ...]:
-    """`+a,-b`, where `+` may be missing, or be the space that an unquoted `+` becomes in a URL. Raises ValueError."""
-    parts = [part.strip() for part in text.split(",")]
-    return _checked([_key(part.lstrip("+- "), part.startswith("-")) for part in parts])
+    """`+a,-b`. Raises ValueError."""
+    names = signed(text)
+    if not names:
+        raise ValueError("names no field")
+    return _checked([_key(name, descending=minus) for name, minus in names])
 
 
 def from_json(value: Any) -> tuple[SortKey, ...]:

@@ -18,6 +18,7 @@ UP, DOWN = False, True
         ("-properties.eo:cloud_cover,+datetime", [("eo:cloud_cover", DOWN), ("datetime", UP)]),
         ("p, -v , + n", [("p", UP), ("v", DOWN), ("n", UP)]),
         ("a.b,-a.b", [("a.b", UP)]),
+        (" -a b , c", [("a b", DOWN), ("c", UP)]),
     ],
 )
 def test_text(text: str, keys: list[tuple[str, bool]]) -> None:
@@ -36,7 +37,7 @@ def test_json(value: Any, keys: list[tuple[str, bool]]) -> None:
     assert from_json(value) == tuple(SortKey(*key) for key in keys)
 
 
-@pytest.mark.parametrize("text", ["", "-", "a,,b", "a\0", "properties.", ",".join("abcdefghijk")])
+@pytest.mark.parametrize("text", ["", " ", "-", "a,,b", "a\0", "properties.", ",".join("abcdefghijk")])
 def test_faults_of_text(text: str) -> None:
     with pytest.raises(ValueError, match=r"field"):
         from_text(text)

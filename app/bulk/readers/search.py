@@ -14,6 +14,7 @@ from app.bulk.readers.web import Asked, Web
 from app.errors import InvalidDocument
 from app.stac import document as documents
 from app.stac import parameters
+from app.stac.lists import signed
 
 _LISTS = ("collections", "ids", "bbox", "q")
 
@@ -28,15 +29,14 @@ def body(given: Mapping[str, str]) -> dict[str, Any]:
         asked["filter"] = parameters.read("filter", _filter, given["filter"])
         asked["filter-lang"] = "cql2-json"
     if "sortby" in given:
-        names = parameters.listed(given["sortby"].replace(" ", ""))
         asked["sortby"] = [
-            {"field": name.lstrip("+-"), "direction": "desc" if name.startswith("-") else "asc"} for name in names
+            {"field": name, "direction": "desc" if minus else "asc"} for name, minus in signed(given["sortby"])
         ]
     if "fields" in given:
-        names = parameters.listed(given["fields"].replace(" ", ""))
+        names = signed(given["fields"])
         asked["fields"] = {
-            "include": [name.removeprefix("+") for name in names if not name.startswith("-")],
-            "exclude": [name[1:] for name in names if name.startswith("-")],
+            "include": [name for name, minus in names if not minus],
+            "exclude": [name for name, minus in names if minus],
         }
     return asked
 
