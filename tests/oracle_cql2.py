@@ -38,6 +38,24 @@ _SETS: dict[str, Callable[[set[Any], set[Any]], bool]] = {
     "a_containedBy": operator.le,
     "a_overlaps": lambda one, other: bool(one & other),
 }
+# Of a start and an end with another.
+_TIMES: dict[str, Callable[[Any, Any], bool]] = {
+    "t_after": lambda one, other: one[0] > other[1],
+    "t_before": lambda one, other: one[1] < other[0],
+    "t_contains": lambda one, other: one[0] < other[0] and other[1] < one[1],
+    "t_disjoint": lambda one, other: one[1] < other[0] or other[1] < one[0],
+    "t_during": lambda one, other: other[0] < one[0] and one[1] < other[1],
+    "t_equals": operator.eq,
+    "t_finishedBy": lambda one, other: one[0] < other[0] and one[1] == other[1],
+    "t_finishes": lambda one, other: one[0] > other[0] and one[1] == other[1],
+    "t_intersects": lambda one, other: one[0] <= other[1] and other[0] <= one[1],
+    "t_meets": lambda one, other: one[1] == other[0],
+    "t_metBy": lambda one, other: one[0] == other[1],
+    "t_overlappedBy": lambda one, other: other[0] < one[0] < other[1] < one[1],
+    "t_overlaps": lambda one, other: one[0] < other[0] < one[1] < other[1],
+    "t_startedBy": lambda one, other: one[0] == other[0] and other[1] < one[1],
+    "t_starts": lambda one, other: one[0] == other[0] and one[1] < other[1],
+}
 
 
 def evaluate(tree: Any, item: Document) -> Truth:
@@ -68,6 +86,9 @@ def _relation(name: str, arguments: list[Any], item: Document) -> Truth:
     if name in _SETS:
         one, other = (_set(each, item) for each in arguments)
         return None if one is None or other is None else _SETS[name](one, other)
+    if name in _TIMES:
+        left, right = (_span(each, item) for each in arguments)
+        return None if left is None or right is None else _TIMES[name](left, right)
     if name in ("like", "contains"):
         value, pattern = (_as(each, str, item) for each in arguments)
         if value is None or pattern is None:
@@ -150,6 +171,27 @@ def _instant(text: str) -> datetime | None:
     if (instant.tzinfo is None and len(text) > 10) or abs(instant.utcoffset() or leap) >= timedelta(hours=16):
         return None
     return (instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant) + leap
+
+
+def _span(tree: Any, item: Document) -> tuple[datetime, datetime] | None:
+    """Start and end of a time or an interval; None where one of them is unknown."""
+    match tree:
+        case {"interval": [first, last]}:
+            one, other = _span(first, item), _span(last, item)
+            return None if one is None or other is None else (one[0], other[1])
+        case {"property": name}:
+            value = _property(name, item)
+        case {"date": value} | {"timestamp": value}:
+            pass
+        case _:
+            value = tree
+    if value == "..":
+        return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    start = value if isinstance(value, datetime) else _narrowed(value, datetime)
+    if start is None:
+        return None
+    day = timedelta(days=1, microseconds=-1) if len(str(value)) == len("2020-01-01") else timedelta()
+    return start, start + day
 
 
 def _calculated(name: str, numbers: list[float]) -> Any:

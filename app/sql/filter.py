@@ -302,7 +302,16 @@ def _spatial(node: Spatial) -> Fragment:
 
 def _temporal(node: Temporal) -> Fragment:
     ends = dict(zip("abcd", (*_span(node.left), *_span(node.right)), strict=True))
-    return sql(*(ends.get(word, sql(word)) for word in re.findall(r"\w+|\W+", _TEMPORAL[node.operator])))
+    related = _TEMPORAL[node.operator]
+    bounds = [
+        bound for side in (node.left, node.right) if isinstance(side, Interval) for bound in (side.start, side.end)
+    ]
+    if not any(isinstance(bound, Property) for bound in bounds):
+        return sql(*(ends.get(word, sql(word)) for word in re.findall(r"\w+|\W+", related)))
+    # One end could decide, though the other is missing, and with it the interval.
+    sides = join(", ", (sql(end, f" AS {name}") for name, end in ends.items()))
+    known = sql("(SELECT CASE WHEN num_nulls(a, b, c, d) = 0 THEN ", related, " END FROM (SELECT ")
+    return sql(known, sides, " OFFSET 0) AS s)")
 
 
 def _span(node: Property | Instant | Interval) -> tuple[Fragment, Fragment]:

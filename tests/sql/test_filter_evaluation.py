@@ -136,6 +136,7 @@ FOUND: list[tuple[str, str]] = [
     ("t_contains(INTERVAL(d, e), TIMESTAMP('2020-01-31T12:00:00Z'))", "day"),
     ("t_contains(INTERVAL(d, '..'), TIMESTAMP('2020-01-31T12:00:00Z'))", "day noon"),
     ("t_after(INTERVAL('2021-01-01', '..'), INTERVAL('..', d))", "day noon leap"),
+    ("t_after(TIMESTAMP('2021-01-01T00:00:00Z'), INTERVAL(e, d))", "day noon"),
     (f"d IS NOT NULL AND id IN ('{_DATED.replace(' ', chr(39) + ',' + chr(39))}')", _DATED),
     ("d = 'tomorrow' OR e = 'tomorrow'", "local"),
     # Arrays are sets.

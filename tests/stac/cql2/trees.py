@@ -37,6 +37,16 @@ instants = st.one_of(
     ),
     properties("d", "e", "n", "datetime"),
 )
+bounds = properties("d", "e", "n", "datetime")
+intervals = st.tuples(
+    st.sampled_from(["..", "2019-01-01T00:00:00Z", "2020-01-01"]) | bounds,
+    st.sampled_from(["..", "2020-01-01", "2020-02-29T00:00:00+02:00", "2025-01-01T00:00:00Z"]) | bounds,
+).map(lambda ends: {"interval": list(ends)})
+times = instants | intervals
+relations = [
+    *("t_after", "t_before", "t_contains", "t_disjoint", "t_during", "t_equals", "t_finishedBy", "t_finishes"),
+    *("t_intersects", "t_meets", "t_metBy", "t_overlappedBy", "t_overlaps", "t_startedBy", "t_starts"),
+]
 patterns = st.lists(st.sampled_from(["%", "_", "a", "l", "p", "\\", "ß", "1"]), max_size=5).map("".join)
 scalars = st.sampled_from(["x", "y", 1, 2.5, True])
 elements = st.one_of(
@@ -69,6 +79,7 @@ conditions = st.recursive(
         op("like", texts, patterns | texts),
         op("contains", texts, words),
         *(op(name, arrays, arrays) for name in ("a_equals", "a_contains", "a_containedBy", "a_overlaps")),
+        *(op(name, times, times) for name in relations),
         properties("b", "n"),
         st.booleans(),
     ),
