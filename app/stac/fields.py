@@ -6,15 +6,13 @@ from typing import Any
 
 from app.stac.lists import signed
 
-Path = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Members:
     """Of a kind of document.
 
     `identity` says which one it is: sent unless it is excluded by name, as the extension allows, so that clients can
-    read it. `baseline` is what it needs besides to be valid. With `known` names all others are those of properties.
+    read it. `baseline` is what it needs besides to be valid. With `known` names all others may be those of properties.
     """
 
     identity: tuple[str, ...]
@@ -42,38 +40,38 @@ COLLECTION = Members(
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """`include` of None is everything. The longer path decides, and of two alike the included one."""
+    """`include` of None is everything. The longer path decides, and of two alike the included one.
 
-    include: frozenset[Path] | None
-    exclude: frozenset[Path]
+    A path is a text, as names may have dots: `assets.B1.TIF` is of the asset of that name, and of a member of `B1`.
+    """
+
+    include: frozenset[str] | None
+    exclude: frozenset[str]
 
     def of(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        return self._kept(document, ())
+        return self._kept(document, "", self.include is None)
 
-    def _kept(self, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    def _kept(self, value: Mapping[str, Any], prefix: str, around: bool) -> dict[str, Any]:
+        """The members of an object below `prefix`; `around` says whether the object is kept."""
         kept = {}
         for name, member in value.items():
-            here = (*path, name)
-            if isinstance(member, dict) and self._decides_below(here):
-                inner = self._kept(member, here)
-                if inner or self._is_kept(here):
+            path = prefix + name
+            is_kept = self._is_kept(path, around)
+            if isinstance(member, dict) and self._decides_below(path):
+                inner = self._kept(member, f"{path}.", is_kept)
+                if inner or is_kept:
                     kept[name] = inner
-            elif self._is_kept(here):
+            elif is_kept:
                 kept[name] = member
         return kept
 
-    def _is_kept(self, path: Path) -> bool:
-        for length in range(len(path), 0, -1):
-            if self.include is not None and path[:length] in self.include:
-                return True
-            if path[:length] in self.exclude:
-                return False
-        return self.include is None
+    def _is_kept(self, path: str, around: bool) -> bool:
+        if self.include is not None and path in self.include:
+            return True
+        return around and path not in self.exclude
 
-    def _decides_below(self, path: Path) -> bool:
-        return any(
-            len(rule) > len(path) and rule[: len(path)] == path for rule in (self.include or set()) | self.exclude
-        )
+    def _decides_below(self, path: str) -> bool:
+        return any(_is_below(rule, path) for rule in (self.include or set()) | self.exclude)
 
 
 def from_text(text: str, of: Members = ITEM) -> Fields:
@@ -98,20 +96,25 @@ def from_json(value: Any, of: Members = ITEM) -> Fields:
 
 
 def _fields(include: Iterable[str] | None, exclude: Iterable[str], of: Members) -> Fields:
-    excluded = frozenset(_path(name, of) for name in exclude)
+    excluded = _paths(exclude, of)
     if include is None:
         return Fields(None, excluded)
-    asked = frozenset(_path(name, of) for name in include)
+    asked = _paths(include, of)
     # Only what was asked for by name wins over being excluded.
     unasked = of.identity if asked else (*of.identity, *of.baseline)
-    return Fields(asked | (frozenset(_path(name, of) for name in unasked) - excluded), excluded)
+    left = {path for path in unasked if not any(path == rule or _is_below(path, rule) for rule in excluded)}
+    return Fields(asked | left, excluded)
 
 
-def _path(name: str, of: Members) -> Path:
-    """A name without `properties.` that is not a member of an item is a property's."""
-    if not name:
+def _paths(names: Iterable[str], of: Members) -> frozenset[str]:
+    """What is no member that all items have is a property, or a foreign member of the item."""
+    paths = set(names)
+    if "" in paths:
         raise ValueError("has an empty name")
-    head, _, rest = name.partition(".")
-    if of.known is None or head in of.known:
-        return (head, *rest.split(".")) if rest else (head,)
-    return ("properties", *name.split("."))
+    if of.known is not None:
+        paths |= {f"properties.{name}" for name in paths if name.partition(".")[0] not in of.known}
+    return frozenset(paths)
+
+
+def _is_below(path: str, other: str) -> bool:
+    return path.startswith(f"{other}.")

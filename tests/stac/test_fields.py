@@ -53,12 +53,58 @@ def test_both_forms(text: str, json: Any, kept: dict[str, Any] | None) -> None:
     assert json is None or from_json(json).of(ITEM) == kept
 
 
+FOREIGN: dict[str, Any] = {
+    "id": "a",
+    "note": {"by": "x", "at": "y"},
+    "properties": {"a.b": 1, "a": {"b": 2, "c": 3, "d.e": 4}, "note": "z", "a.": 5},
+}
+BANDS = {"assets": {"B1.TIF": {"href": "t"}, "B1": {"href": "b"}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("properties.a.b", {"id": "a", "properties": {"a.b": 1, "a": {"b": 2}}}),
+        ("a.b", {"id": "a", "properties": {"a.b": 1, "a": {"b": 2}}}),
+        ("a.d.e", {"id": "a", "properties": {"a": {"d.e": 4}}}),
+        ("a", {"id": "a", "properties": {"a": {"b": 2, "c": 3, "d.e": 4}}}),
+        ("a.", {"id": "a", "properties": {"a.": 5}}),
+        ("properties,-a", {"id": "a", "properties": {"a.b": 1, "note": "z", "a.": 5}}),
+        ("properties,-a.b", {"id": "a", "properties": {"a": {"c": 3, "d.e": 4}, "note": "z", "a.": 5}}),
+        ("note", {"id": "a", "note": {"by": "x", "at": "y"}, "properties": {"note": "z"}}),
+        ("note.by", {"id": "a", "note": {"by": "x"}}),
+        ("properties.note", {"id": "a", "properties": {"note": "z"}}),
+        ("-note.by,-properties", {"id": "a", "note": {"at": "y"}}),
+    ],
+)
+def test_names_with_dots_and_foreign_members(text: str, kept: dict[str, Any]) -> None:
+    assert from_text(text).of(FOREIGN) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("assets.B1.TIF", {"B1.TIF": {"href": "t"}}),
+        ("assets.B1.TIF.href", {"B1.TIF": {"href": "t"}}),
+        ("assets.B1", {"B1": {"href": "b"}}),
+        ("assets,-assets.B1.TIF", {"B1": {"href": "b"}}),
+    ],
+)
+def test_names_of_assets_with_dots(text: str, kept: dict[str, Any]) -> None:
+    assert from_text(text).of(BANDS) == {"assets": kept}
+
+
 def test_an_empty_include_is_the_baseline_and_none_is_everything() -> None:
     exclude = ["geometry"]
     assert from_json({"include": [], "exclude": exclude}).of(ITEM) == {
         k: v for k, v in BASELINE.items() if k != "geometry"
     }
     assert from_json({"exclude": exclude}).of(ITEM) == without("geometry")
+
+
+def test_what_is_excluded_with_all_around_it_is_not_in_the_baseline() -> None:
+    kept = {name: value for name, value in BASELINE.items() if name not in ("properties", "geometry")}
+    assert from_json({"include": [], "exclude": ["properties", "geometry"]}).of(ITEM) == kept
 
 
 def test_everything_but_nothing() -> None:
