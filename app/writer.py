@@ -45,11 +45,13 @@ class PackedItem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Packer:
-    """The collection's key, and the dictionary its items are compressed with: its key and its bytes."""
+    """The collection's key, and the dictionary its items are compressed with: its key and its bytes. And whether the
+    box around its items is in two parts, as far as is known."""
 
     collection: int
     dictionary: int | None
     content: bytes | None
+    parted: bool = False
 
     @property
     def mark(self) -> bytes | None:
@@ -115,11 +117,14 @@ class Writer:
             return None
         known = self._known.hold(packer.collection, item.properties)
         found = {} if known else {packer.collection: statistics.of_properties([item.properties])}
+        parted = packer.parted or item.is_parted
         packed = packer.pack(item)
-        stored = await self._database.fetch(sql.loading.insert(item.collection, packed.row, packed.mark, found))
+        stored = await self._database.fetch(
+            sql.loading.insert(item.collection, packed.row, packed.mark, found, parted=parted)
+        )
         if not stored:
             # It is there already; or the dictionary is gone, dropped by `upesi compact`; or the collection, which may
-            # have been made again since, with another key.
+            # have been made again since, with another key; or its envelope has two parts by now.
             newest = (await self._read([item.collection], None)).get(item.collection)
             if newest is None:
                 self._packers.pop(item.collection, None)
@@ -211,7 +216,7 @@ class Writer:
 
     async def _read(self, collections: list[str], transaction: Transaction | None) -> dict[str, Packer]:
         rows = await (transaction or self._database).fetch(sql.loading.newest_dictionaries(collections))
-        found = {row["id"]: Packer(row["key"], row["dictionary"], row["content"]) for row in rows}
+        found = {row["id"]: Packer(row["key"], row["dictionary"], row["content"], row["parted"]) for row in rows}
         self._packers |= found
         while len(self._packers) > _KEPT:
             self._packers.popitem(last=False)

@@ -65,7 +65,15 @@ def _bbox(geometry: Document | None) -> list[float] | None:
         return None
     positions = list(_positions(geometry))
     longitudes, latitudes = [p[0] for p in positions], [p[1] for p in positions]
-    return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
+    west, east = min(longitudes), max(longitudes)
+    if east - west >= 360:
+        west, east = -180.0, 180.0
+    return [_on_globe(west), min(latitudes), _on_globe(east), max(latitudes)]
+
+
+def _on_globe(longitude: float) -> float:
+    """West may be greater than east then."""
+    return longitude + (360 if longitude < -180 else -360 if longitude > 180 else 0)
 
 
 def _positions(geometry: Document) -> Iterable[list[float]]:

@@ -12,8 +12,11 @@ from typing import Any
 import h3
 import numpy as np
 from numpy.typing import NDArray
-from shapely import transform
-from shapely.geometry import box, shape
+from shapely import get_parts, transform, unary_union
+from shapely.affinity import translate
+from shapely.geometry import LineString, box, shape
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import split
 
 from tests.oracle_cql2 import evaluate
 
@@ -155,7 +158,7 @@ def _start_of(interval: str, instant: datetime) -> str:
 def _middle(geometry: Document | None) -> tuple[float, float] | None:
     if geometry is None:
         return None
-    known = shape(geometry)
+    known = on_globe(geometry)
     west, _, east, _ = known.bounds
     if east - west <= 180:
         return known.centroid.x, known.centroid.y
@@ -163,6 +166,24 @@ def _middle(geometry: Document | None) -> tuple[float, float] | None:
     moved = transform(known, _eastward)
     x, y = moved.centroid.x, moved.centroid.y
     return (x - 360 if x > 180 else x), y
+
+
+def on_globe(geometry: Document) -> BaseGeometry:
+    """Where it is between the longitudes ±180. What goes on beyond is cut there, and comes in at the other end."""
+    known = shape(geometry)
+    if known.bounds[0] >= -180 and known.bounds[2] <= 180:
+        return known
+    pieces = list(get_parts(known))
+    for meridian in (-180, 180):
+        line = LineString([(meridian, -91), (meridian, 91)])
+        pieces = [cut for piece in pieces for cut in (split(piece, line).geoms if piece.length else [piece])]
+    return unary_union([_moved(piece) for piece in pieces])
+
+
+def _moved(piece: BaseGeometry) -> BaseGeometry:
+    """As a whole: it lies on one side of ±180."""
+    middle = piece.centroid.x
+    return translate(piece, 360 if middle < -180 else -360 if middle > 180 else 0)
 
 
 def _eastward(places: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -200,11 +221,11 @@ def _in_box(bbox: list[float], geometry: Document | None) -> bool:
     west, south, east, north = bbox if len(bbox) == 4 else (bbox[0], bbox[1], bbox[3], bbox[4])
     if west > east:
         return _in_box([west, south, 180, north], geometry) or _in_box([-180, south, east, north], geometry)
-    return geometry is not None and bool(shape(geometry).intersects(box(west, south, east, north)))
+    return geometry is not None and bool(on_globe(geometry).intersects(box(west, south, east, north)))
 
 
 def _intersects(asked: Document, geometry: Document | None) -> bool:
-    return geometry is not None and bool(shape(geometry).intersects(shape(asked)))
+    return geometry is not None and bool(on_globe(geometry).intersects(shape(asked)))
 
 
 def _overlaps(interval: tuple[datetime | None, datetime | None], properties: Document) -> bool:

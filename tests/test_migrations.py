@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from shapely import geometry as geojson
 from sqlalchemy import Column, Connection, Index, inspect, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -174,6 +175,64 @@ def test_cells_of_items_that_are_there_already(fresh_url: str) -> None:
 
 def _cells(connection: Connection) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in connection.execute(text("SELECT id, cell FROM items ORDER BY id"))]
+
+
+def test_footprints_that_are_there_already_are_found_on_both_sides(fresh_url: str) -> None:
+    """As they are when they are written now; what was within ±180 is not touched."""
+    schema.migrate(fresh_url)
+    dice = random.Random(8)
+    corners = [(dice.uniform(-360, 358), dice.uniform(-90, 80), dice.uniform(0.1, 9)) for _ in range(300)]
+    places = [box(west, south, min(west + size, 360), south + size) for west, south, size in corners]
+    places += [point(181, 5), point(-180, 5), box(-200, -5, 200, 5), box(180, 0, 190, 5), point(0, 0)]
+    asyncio.run(_load(fresh_url, [item(f"i{number:03}", geometry=place) for number, place in enumerate(places)]))
+    loaded = asked(fresh_url, _places)
+    command.downgrade(config(fresh_url), "0010")
+    earlier = {f"i{number:03}": geojson.shape(place) for number, place in enumerate(places)}
+    beyond = {name: shape for name, shape in earlier.items() if shape.bounds[0] < -180 or shape.bounds[2] > 180}
+    run(fresh_url, *(_LAID % (shape.wkt, name) for name, shape in beyond.items()))
+    run(fresh_url, "UPDATE collections SET envelope = ST_MakeEnvelope(-360, -90, 360, 89, 4326)")
+    untouched = "SELECT id, xmin FROM items WHERE ST_XMin(geometry) >= -180 AND ST_XMax(geometry) <= 180 ORDER BY id"
+    before = asked(fresh_url, lambda connection: connection.execute(text(untouched)).all())
+    assert len(before) == len(places) - len(beyond) > 100
+    schema.migrate(fresh_url)
+    assert asked(fresh_url, _places) == loaded
+    after = asked(fresh_url, lambda connection: connection.execute(text(untouched)).all())
+    assert set(before) < set(after)
+
+
+# As they were until 0011.
+_LAID = "UPDATE items SET geometry = ST_GeomFromText('%s', 4326), cell = 1 WHERE id = '%s'"
+
+
+def _places(connection: Connection) -> list[tuple[str, str, int]]:
+    query = "SELECT id, ST_AsText(ST_Normalize(geometry)), cell FROM items ORDER BY id"
+    return [(row[0], row[1], row[2]) for row in connection.execute(text(query))]
+
+
+_BOXES = {
+    "POLYGON((170 0,190 0,190 5,170 5,170 0))": [(170, 0, 180, 5), (-180, 0, -170, 5)],
+    "POLYGON((-190 0,-170 0,-170 5,-190 5,-190 0))": [(170, 0, 180, 5), (-180, 0, -170, 5)],
+    "POLYGON((190 0,200 0,200 5,190 5,190 0))": [(-170, 0, -160, 5)],
+    "LINESTRING(170 0,190 0)": [(170, 0, 180, 0), (-180, 0, -170, 0)],
+    "POINT(190 1)": [(-170, 1, -170, 1)],
+    "POLYGON((-10 0,350 0,350 5,-10 5,-10 0))": [(-180, 0, 180, 5)],
+    "POLYGON((170 0,5000 0,5000 5,170 5,170 0))": [(-180, 0, 5000, 5)],
+    "POLYGON((170 0,180 0,180 5,170 5,170 0))": [(170, 0, 180, 5)],
+}
+_ENCLOSED = "INSERT INTO collections (id, content, extent, document, envelope) VALUES ('%s', '', '', '{}', '%s')"
+
+
+def test_boxes_around_items_that_are_there_already(fresh_url: str) -> None:
+    """In two parts across the antimeridian, of which the one that ends at 180 is the first."""
+    command.upgrade(config(fresh_url), "0010")
+    run(fresh_url, *(_ENCLOSED % (shape, f"SRID=4326;{shape}") for shape in _BOXES))
+    schema.migrate(fresh_url)
+    query = """SELECT id, ST_XMin(p.geom), ST_YMin(p.geom), ST_XMax(p.geom), ST_YMax(p.geom)
+        FROM collections CROSS JOIN ST_Dump(area) AS p ORDER BY key, p.path"""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for shape, *part in asked(fresh_url, lambda connection: connection.execute(text(query)).all()):
+        found.setdefault(shape, []).append(tuple(part))
+    assert found == _BOXES
 
 
 def test_no_words_are_made_to_be_counted(fresh_url: str) -> None:

@@ -1,7 +1,7 @@
 """Statements on collections."""
 
 from app.database.fragment import Fragment, Parameter, join, sql
-from app.sql import free_text, visibility
+from app.sql import envelopes, free_text, visibility
 from app.sql.filter import condition
 from app.sql.sorting import Sorted
 from app.sql.spatial import intersect
@@ -10,8 +10,8 @@ from app.stac.collection_search import CollectionSearch
 from app.stac.geometry import has_lines
 from app.stac.interval import Interval
 
-_SERVED = """c.id, c.content, c.extent, ST_XMin(c.envelope) AS west, ST_YMin(c.envelope) AS south,
- ST_XMax(c.envelope) AS east, ST_YMax(c.envelope) AS north, c.first_start, c.last_end"""
+_SERVED = f"""c.id, c.content, c.extent, {envelopes.WEST} AS west, ST_YMin(c.envelope) AS south,
+ {envelopes.EAST} AS east, ST_YMax(c.envelope) AS north, c.first_start, c.last_end"""
 # A collection as if it were an item, which is what filters and orders speak of. The planner sees through it.
 _AS_ITEM = """collections c CROSS JOIN LATERAL (SELECT c.id, c.key AS collection, c.area AS geometry,
  lower(c.times) AS datetime, CASE WHEN lower_inf(c.times) THEN '-infinity' ELSE lower(c.times) END AS start_datetime,

@@ -17,7 +17,8 @@ _GRIDS = ((4, 10), (16, 40))
 SHARE_OF_ONE = _GRIDS[0][1] ** 2 / (360 * 180)
 # Numbers of cells, of 15 bits, with room for longitudes to ±360; degrees are above zero for that.
 _OF_GRID, _OF_ROW, _ABOVE_ZERO = 10_000, 100, 400
-_LARGEST = _OF_GRID * len(_GRIDS)
+# Of the largest items, wherever they are.
+LARGEST = _OF_GRID * len(_GRIDS)
 # Without coordinates.
 _NOWHERE = -1
 # Degrees: sizes are differences, which are rounded.
@@ -34,7 +35,7 @@ def of_item(bounds: Bounds | None) -> int:
         if size <= largest:
             column, row = _cut(max(-360.0, min(360.0, west)), width), _cut(max(-90.0, min(90.0, south)), width)
             return _OF_GRID * grid + column + _OF_ROW * row
-    return _LARGEST
+    return LARGEST
 
 
 def share(found: Iterable[int]) -> float:
@@ -44,7 +45,7 @@ def share(found: Iterable[int]) -> float:
 
 def of_area(parts: Iterable[Bounds]) -> list[int]:
     """The cells of all items that a part of the area has a point in common with: west, south, east, north."""
-    return sorted({_LARGEST, *(number for part in parts for number in _of_part(part))})
+    return sorted({LARGEST, *(number for part in parts for number in _of_part(part))})
 
 
 def _of_part(part: Bounds) -> Iterator[int]:

@@ -26,7 +26,8 @@ def of_items(
 ) -> bytes:
     """The declared extent (JSON) with the box and the interval of the items, as far as there are any.
 
-    `box` is of footprints, of which some go on beyond longitude ±180; west may be greater than east afterwards.
+    `box` is of footprints: its west is greater than its east across the antimeridian, and it may go beyond the globe
+    where documents are not checked.
     """
     if box is None and start is None:
         return declared

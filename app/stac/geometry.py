@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from itertools import chain
 from typing import Any, NamedTuple, Self
@@ -12,6 +12,7 @@ import orjson
 import shapely
 from geojson_pydantic.geometries import Geometry
 from pydantic import TypeAdapter, ValidationError
+from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
 _SRID = 4326
@@ -25,8 +26,12 @@ _NOISE, _ROUNDING, _MARGIN = 1e-6, 0.01, 0.1
 _BEYOND = "goes beyond longitude ±180 or latitude ±90"
 # LineString, MultiLineString, GeometryCollection.
 _OF_LINES = {2, 5, 7}
+# MultiPoint and all after it.
+_OF_PARTS = {4, 5, 6, 7}
 _GEOMETRY: TypeAdapter[Any] = TypeAdapter(Geometry)
 _POLYGON, _RING_AT_LEAST = 3, 4
+# Degrees: what a longitude may be beyond its place.
+_TURNS = (0, 360, -360)
 _NUMBERS = {float, int}
 
 Bounds = tuple[float, float, float, float]
@@ -48,21 +53,33 @@ class Footprint(NamedTuple):
         """Raises ValueError that says what is wrong and where in the geometry."""
         wkb = _plain_polygon(geometry)
         shape = _read(geometry) if wkb is None else shapely.from_wkb(wkb)
-        return cls(shape, None if shape.is_empty else shape.bounds, wkb)
+        return cls(shape, _bounds(shape), wkb)
+
+    def stored(self) -> Self:
+        """The same place in a form that PostGIS never fails on, within longitude ±180: parted there, and what is beyond
+        moved by 360. What is `misplaced` is of no globe, and stays where it is.
+
+        To repair a geometry can widen it: a hole outside its shell becomes an area.
+        """
+        plain = self.wkb is not None and self.shape.is_valid
+        shape = self.shape if plain else _repaired(self.shape)
+        bounds = self.bounds if shape is self.shape else _bounds(shape)
+        if bounds is None or (bounds[0] >= -180 and bounds[2] <= 180) or misplaced(bounds):
+            return type(self)(shape, bounds, self.wkb if plain else None)
+        pieces = [piece for part in shapely.get_parts(shape) for piece in _pieces(part)]
+        shape = _repaired(shapely.unary_union(pieces))
+        return type(self)(shape, _bounds(shape), None)
 
     def ewkb(self) -> bytes:
-        """Of a geometry that PostGIS never fails on."""
-        if self.wkb is not None and self.shape.is_valid:
-            return _with_srid(self.wkb)
-        return to_ewkb(_repaired(self.shape))
+        return to_ewkb(self.shape) if self.wkb is None else _with_srid(self.wkb)
 
 
 def geometry_ewkb(geometry: object) -> bytes:
-    """A GeoJSON geometry (RFC 7946) as two-dimensional EWKB; heights stay in the document.
+    """A GeoJSON geometry (RFC 7946) as two-dimensional EWKB on the globe; heights stay in the document.
 
     Raises ValueError that says what is wrong and where in the geometry.
     """
-    return Footprint.of(geometry).ewkb()
+    return Footprint.of(geometry).stored().ewkb()
 
 
 def has_lines(ewkb: bytes) -> bool:
@@ -70,11 +87,15 @@ def has_lines(ewkb: bytes) -> bool:
     return ewkb[1] in _OF_LINES
 
 
+def has_parts(ewkb: bytes) -> bool:
+    return ewkb[1] in _OF_PARTS
+
+
 def misplaced(bounds: Bounds | None) -> str | None:
     """What is wrong with where a geometry is.
 
-    Latitudes end at ±90. Footprints across the antimeridian are often published in one piece, beyond longitude ±180;
-    beyond ±360 they are of no globe (metres of a projection, for one).
+    Latitudes end at ±90. Footprints across the antimeridian are often published in one piece, beyond longitude ±180
+    (`Footprint.stored`); beyond ±360 they are of no globe (metres of a projection, for one).
     """
     if bounds is None:
         return None
@@ -129,6 +150,10 @@ def asked_geometry(geometry: object) -> BaseGeometry:
     if size > _COLLECTION_AT_MOST and shape.geom_type == "GeometryCollection":
         raise ValueError(f"is a GeometryCollection of more than {_COLLECTION_AT_MOST} positions")
     return _repaired(shape)
+
+
+def _bounds(shape: BaseGeometry) -> Bounds | None:
+    return None if shape.is_empty else shape.bounds
 
 
 def _plain_polygon(geometry: object) -> bytes | None:
@@ -193,6 +218,23 @@ def _repaired(shape: BaseGeometry) -> BaseGeometry:
         with suppress(shapely.errors.GEOSException):
             return _united(shapely.make_valid(shape))
     return _united(shapely.make_valid(shape, method="structure"))
+
+
+def _pieces(part: BaseGeometry) -> Iterator[BaseGeometry]:
+    """Of a geometry that is no collection, within longitude ±180.
+
+    What of a polygon lies on ±180 is a side of a piece, and no line beside it.
+    """
+    west, _, east, _ = part.bounds
+    for turn in _TURNS:
+        if turn - 180 <= west and east <= turn + 180:
+            yield translate(part, -turn)
+            return
+    for turn in _TURNS:
+        found = shapely.intersection(part, shapely.box(turn - 180, -91, turn + 180, 91))
+        for piece in shapely.get_parts(found):
+            if shapely.get_dimensions(piece) == shapely.get_dimensions(part):
+                yield translate(piece, -turn)
 
 
 def without_advice() -> AbstractContextManager[object]:

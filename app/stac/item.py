@@ -9,7 +9,7 @@ from stac_pydantic import Item
 from app.errors import Fault, InvalidDocument
 from app.stac import cells
 from app.stac import document as documents
-from app.stac.geometry import Footprint, disagreement, misplaced
+from app.stac.geometry import Footprint, disagreement, has_parts, misplaced
 from app.stac.interval import parse_instant
 from app.stac.recognition import is_item
 from app.stac.validation import CORE, Rules, of_model, refuse
@@ -25,7 +25,7 @@ _NEVER = datetime.min
 class CheckedItem:
     """An item as it goes into the database.
 
-    `geometry` is EWKB, `cell` where on the globe it is. `instant` is what results are sorted by:
+    `geometry` is EWKB within longitude ±180, `cell` where on the globe it is. `instant` is what results are sorted by:
     `properties.datetime`, else `start_datetime`. `start` to `end` is what the datetime parameter tests. `content` is
     the whole item, links last.
     """
@@ -39,6 +39,11 @@ class CheckedItem:
     end: datetime
     properties: bytes
     content: bytes
+
+    @property
+    def is_parted(self) -> bool:
+        """Whether it may lie on both sides of the antimeridian, in parts."""
+        return self.cell == cells.LARGEST and self.geometry is not None and has_parts(self.geometry)
 
     @property
     def size(self) -> int:
@@ -93,7 +98,7 @@ def of_identity(document: dict[str, Any], kind: str, rules: Rules) -> list[Fault
 
 
 def _footprint(document: dict[str, Any], rules: Rules, faults: list[Fault]) -> Footprint | None:
-    """Of the item's geometry; what is wrong with it is added to the faults."""
+    """What is stored of the item's geometry; what is wrong with it is added to the faults."""
     geometry = document.get("geometry")
     if geometry is None:
         return None
@@ -102,11 +107,16 @@ def _footprint(document: dict[str, Any], rules: Rules, faults: list[Fault]) -> F
     except ValueError as error:
         faults.append(Fault("geometry", str(error)))
         return None
-    if rules.core:
-        bounds = footprint.bounds
-        checks = {"geometry.coordinates": misplaced(bounds), "bbox": disagreement(bounds, document.get("bbox"))}
-        faults += [Fault(path, reason) for path, reason in checks.items() if reason is not None]
-    return footprint
+    if not rules.core:
+        return footprint.stored()
+    outside = misplaced(footprint.bounds)
+    stored = footprint if outside else footprint.stored()
+    checks = {
+        "geometry.coordinates": outside or misplaced(stored.bounds),
+        "bbox": disagreement(footprint.bounds, document.get("bbox")),
+    }
+    faults += [Fault(path, reason) for path, reason in checks.items() if reason is not None]
+    return stored
 
 
 def _times(properties: Any, faults: list[Fault]) -> tuple[datetime, datetime, datetime]:

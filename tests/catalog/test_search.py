@@ -66,9 +66,11 @@ def iso(instant: datetime) -> str:
 
 def random_geometry(dice: random.Random) -> Document | None:
     west, south = dice.uniform(-179, 170), dice.uniform(-80, 70)
-    match dice.randrange(6):
+    match dice.randrange(7):
         case 0:
             return None
+        case 6:
+            return beyond_the_globe(dice)
         case 1:
             return point(round(west), round(south))
         case 2:
@@ -78,6 +80,30 @@ def random_geometry(dice: random.Random) -> Document | None:
             return {"type": "Point", "coordinates": [west, south, 120.5]}
         case _:
             return box(west, south, west + dice.uniform(0.1, 9), south + dice.uniform(0.1, 9))
+
+
+def beyond_the_globe(dice: random.Random) -> Document:
+    """Published in one piece across the antimeridian, or as a whole behind it; some begin or end on it."""
+    west = dice.choice(
+        [dice.uniform(171, 200), dice.uniform(-200, -181), *(5.0 * n for n in (34, 35, 36, 37, -37, -38))]
+    )
+    south, width = dice.uniform(-80, 70), dice.choice([5, 10, dice.uniform(1, 9)])
+    piece = box(west, south, west + width, south + 5)
+    match dice.randrange(6):
+        case 0:
+            return point(dice.choice([-1, 1]) * dice.choice([181, 190, 205]), south)
+        case 1:
+            return {"type": "LineString", "coordinates": [[west, south], [west + width, south + 3]]}
+        case 2:
+            hole = box(west + width / 4, south + 1, west + width / 2, south + 2)
+            return {"type": "Polygon", "coordinates": [*piece["coordinates"], *hole["coordinates"]]}
+        case 3:
+            other = box(west + width + 1, south, west + width + 3, south + 3)
+            return {"type": "MultiPolygon", "coordinates": [piece["coordinates"], other["coordinates"]]}
+        case 4:
+            return {"type": "GeometryCollection", "geometries": [piece, point(west - 3, south)]}
+        case _:
+            return piece
 
 
 def random_properties(dice: random.Random) -> Document:

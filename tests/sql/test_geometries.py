@@ -21,7 +21,8 @@ from tests.factories import Document, point
 
 pytestmark = pytest.mark.anyio
 
-longitudes = st.sampled_from([-180.0, -105.0, 0.0, 2.5, 180.0])
+# What goes beyond is stored on the globe.
+longitudes = st.sampled_from([-185.0, -180.0, -105.0, 0.0, 2.5, 180.0, 182.5, 360.0])
 latitudes = st.sampled_from([-90.0, 0.0, 40.0, 41.5, 90.0])
 positions = st.tuples(longitudes, latitudes).map(list)
 lines = st.lists(positions, min_size=2, max_size=4)

@@ -250,9 +250,9 @@ ROW = (MARK, 7, b"g", 5, *[NEW_YEAR] * 3, b"{}", b"content", None)
         (sql.loading.store_collection(CHECKED, "upsert"), STORED),
         (sql.loading.store([ROW, ROW], "insert"), [[], *([value] * 2 for value in ROW), b"[]", 30]),
         (sql.loading.store([(*ROW[:-1], 9)], "upsert"), [[9], *([value] for value in ROW[:-1]), [9], b"[]", 30]),
-        (sql.loading.insert(MARK, ROW, None, {}), [7, MARK, ROW[0], *ROW[2:]]),
+        (sql.loading.insert(MARK, ROW, None, {}, parted=True), [7, MARK, ROW[0], *ROW[2:]]),
         (
-            sql.loading.insert(MARK, (*ROW[:-1], 9), b"mark", {7: {}}),
+            sql.loading.insert(MARK, (*ROW[:-1], 9), b"mark", {7: {}}, parted=False),
             [9, b"mark", 7, MARK, ROW[0], *ROW[2:-1], b"[]", 30],
         ),
         (sql.loading.hold_dictionaries([9]), [[9]]),

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from shapely.geometry import LineString, Point, box, shape
+from shapely.geometry import LineString, MultiPolygon, Point, box, shape
 from shapely.geometry.base import BaseGeometry
 
 from app.stac.geometry import Footprint, asked_geometry, box_ewkb, geometry_ewkb, to_ewkb
@@ -124,6 +124,49 @@ def test_heights_are_dropped() -> None:
 @pytest.mark.parametrize("coordinates", [[7, 3], [-0.0, 0.1], [179.99999999999997, 1e-300]])
 def test_coordinates_are_kept_to_the_last_bit(coordinates: list[float]) -> None:
     assert shapely.from_wkb(geometry_ewkb(of("Point", coordinates))).coords[:] == [tuple(map(float, coordinates))]
+
+
+RINGED = "POLYGON ((170 0, 190 0, 190 9, 170 9, 170 0), (175 1, 185 1, 185 8, 175 8, 175 1))"
+RINGED_PARTS = (
+    "MULTIPOLYGON (((170 0, 180 0, 180 1, 175 1, 175 8, 180 8, 180 9, 170 9, 170 0)),"
+    " ((-170 0, -170 9, -180 9, -180 8, -175 8, -175 1, -180 1, -180 0, -170 0)))"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("POINT (181 5)", "POINT (-179 5)"),
+        ("POINT (-180.5 5)", "POINT (179.5 5)"),
+        ("POINT (360 5)", "POINT (0 5)"),
+        ("MULTIPOINT (179 5, 180 5, 181 5)", "MULTIPOINT (179 5, 180 5, -179 5)"),
+        ("LINESTRING (179 0, 181 2)", "MULTILINESTRING ((179 0, 180 1), (-180 1, -179 2))"),
+        ("LINESTRING (180 0, 181 2)", "LINESTRING (-180 0, -179 2)"),
+        (box(170, 0, 190, 5).wkt, MultiPolygon([box(170, 0, 180, 5), box(-180, 0, -170, 5)]).wkt),
+        (box(-190, 0, -170, 5).wkt, MultiPolygon([box(170, 0, 180, 5), box(-180, 0, -170, 5)]).wkt),
+        (box(190, 0, 200, 5).wkt, box(-170, 0, -160, 5).wkt),
+        (box(180, 0, 190, 5).wkt, box(-180, 0, -170, 5).wkt),
+        (box(-200, 0, -180, 5).wkt, box(160, 0, 180, 5).wkt),
+        (box(170, 0, 180, 5).wkt, box(170, 0, 180, 5).wkt),
+        (box(-190, 0, 190, 90.0000005).wkt, box(-180, 0, 180, 90.0000005).wkt),
+        (box(-360, -90, 360, 90).wkt, box(-180, -90, 180, 90).wkt),
+        (RINGED, RINGED_PARTS),
+        (MultiPolygon([box(0, 0, 1, 1), box(358, 0, 360, 1)]).wkt, box(-2, 0, 1, 1).wkt),
+        (
+            "GEOMETRYCOLLECTION (POINT (187 5), LINESTRING (179 5, 181 5))",
+            "GEOMETRYCOLLECTION (POINT (-173 5), LINESTRING (179 5, 180 5), LINESTRING (-180 5, -179 5))",
+        ),
+        (
+            "POLYGON ((178 0, 182 4, 182 0, 178 4, 178 0))",
+            "MULTIPOLYGON (((178 0, 180 2, 178 4, 178 0)), ((-178 4, -180 2, -178 0, -178 4)))",
+        ),
+    ],
+)
+def test_a_geometry_beyond_the_globe_is_stored_on_it(given: str, stored: str) -> None:
+    found = shapely.from_wkb(geometry_ewkb(orjson.loads(shapely.to_geojson(shapely.from_wkt(given)))))
+    wanted = shapely.from_wkt(stored)
+    assert (found.is_valid, found.geom_type, found.bounds) == (True, wanted.geom_type, wanted.bounds)
+    assert found.equals(wanted)
 
 
 @pytest.mark.parametrize(

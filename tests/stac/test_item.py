@@ -5,8 +5,9 @@ import orjson
 import pytest
 
 from app.errors import InvalidDocument
+from app.stac import cells
 from app.stac import document as documents
-from app.stac.geometry import geometry_ewkb
+from app.stac.geometry import bounds_of, geometry_ewkb
 from app.stac.item import check_item
 from app.stac.validation import Rules
 from tests.factories import Document, box, item, point
@@ -52,6 +53,22 @@ def test_item_of_stac(version: str) -> None:
 def test_times(properties: Document, times: tuple[datetime, datetime, datetime]) -> None:
     checked = check_item(item(properties=properties))
     assert (checked.instant, checked.start, checked.end) == times
+
+
+def test_the_cell_is_that_of_what_is_stored() -> None:
+    """A hole outside its shell becomes an area of its own, and what lies beyond ±180 is moved."""
+    apart = {"type": "Polygon", "coordinates": box(0, 0, 1, 1)["coordinates"] + box(50, 50, 51, 51)["coordinates"]}
+    for geometry, bounds in ((apart, (0, 0, 51, 51)), (box(190, 0, 191, 1), (-170, 0, -169, 1))):
+        checked = check_item(item(geometry=geometry), Rules(core=False))
+        assert checked.cell == cells.of_item(bounds)
+        assert checked.geometry is not None
+        assert bounds_of(checked.geometry) == bounds
+
+
+def test_a_hole_beyond_the_globe_is_refused() -> None:
+    rings = box(0, 0, 1, 1)["coordinates"] + box(500, 50, 501, 51)["coordinates"]
+    with pytest.raises(InvalidDocument, match=r"^geometry.coordinates: goes beyond"):
+        check_item(item(geometry={"type": "Polygon", "coordinates": rings}, bbox=[0, 0, 1, 1]))
 
 
 def test_null_geometry() -> None:
