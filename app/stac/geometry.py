@@ -149,7 +149,11 @@ def asked_geometry(geometry: object) -> BaseGeometry:
         raise ValueError(f"has more than {_CROSSING_AT_MOST} positions and crosses itself")
     if size > _COLLECTION_AT_MOST and shape.geom_type == "GeometryCollection":
         raise ValueError(f"is a GeometryCollection of more than {_COLLECTION_AT_MOST} positions")
-    return _repaired(shape)
+    repaired = _repaired(shape)
+    # A hole outside its shell is in the bounds only now.
+    if not _on_globe(*repaired.bounds):
+        raise ValueError(_BEYOND)
+    return repaired
 
 
 def _bounds(shape: BaseGeometry) -> Bounds | None:

@@ -233,6 +233,13 @@ def test_many_positions_at_random_take_no_minute() -> None:
         asked_geometry(crossing)
 
 
+def test_a_geometry_that_is_asked_with_is_on_the_globe_when_it_is_repaired() -> None:
+    """A hole outside its shell becomes an area, of as many cells as it is wide."""
+    hole = [[50.0, 50.0], [1e9, 50.0], [50.0, 50.000001], [50.0, 50.0]]
+    with pytest.raises(ValueError, match="goes beyond longitude ±180"):
+        asked_geometry(of("Polygon", [RING, hole]))
+
+
 def test_a_shell_without_area() -> None:
     flat = of("Polygon", [[[-180, 40]] * 4, [[-180, -90], [-180, 0], [-105, -90], [-180, -90]]])
     assert shapely.from_wkb(geometry_ewkb(flat)).equals(shapely.Point(-180, 40))
