@@ -33,7 +33,9 @@ def of_items(
         return declared
     extent = documents.parse(declared)
     if box is not None:
-        extent["spatial"] |= {"bbox": [_around_globe(*box)]}
+        west, south, east, north = _around_globe(*box)
+        # Items that are at a pole, but for what projecting them left behind, may be all beyond it.
+        extent["spatial"] |= {"bbox": [[west, min(south, 90.0), east, max(north, -90.0)]]}
     if start is not None and end is not None:
         extent["temporal"] |= {"interval": [[format_instant(start), format_instant(end)]]}
     return documents.dump(extent)
