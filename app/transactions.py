@@ -107,17 +107,23 @@ class Transactions:
             self._demand("update", collection)
         return await self._write(collection, found, bulk.method)
 
-    async def replace_item(self, collection: str, item_id: str, text: bytes, state: Precondition) -> StoredItem:
-        """Raises NotFound, PreconditionFailed, InvalidBody."""
-        document = _parsed(text)
-        return await self._change_item(collection, item_id, lambda _: document, state)
-
-    async def patch_item(self, collection: str, item_id: str, patch: Patch, state: Precondition) -> StoredItem:
-        """The item is locked while the patch is applied, so that none of several at once is lost.
+    async def change_item(self, collection: str, item_id: str, change: Patch, state: Precondition) -> StoredItem:
+        """The item is locked while it is changed, so that no patch of several at once is lost.
 
         Raises NotFound, PreconditionFailed, InvalidBody.
         """
-        return await self._change_item(collection, item_id, patch, state)
+        async with self.catalog.database.transaction() as transaction:
+            before, key = await self._locked_item(transaction, collection, item_id, state)
+
+            def work_out() -> CheckedItem:
+                with _told():
+                    document = _with_place(change(documents.parse(before)), collection, item_id)
+                    return check_item(self._stamped(document, documents.parse(before)), self.rules)
+
+            item = await _aside(before, work_out)
+            if item.content != before:
+                await self.writer.put(transaction, [item], {collection: key}, "upsert")
+        return StoredItem(collection, item_id, item.content)
 
     async def delete_item(self, collection: str, item_id: str, state: Precondition) -> None:
         """Raises NotFound, PreconditionFailed."""
@@ -145,14 +151,16 @@ class Transactions:
         stored = [StoredCollection(collection.id, collection.content, collection.extent) for collection in checked]
         return stored[0] if members is None else stored
 
-    async def replace_collection(self, collection: str, text: bytes, state: Precondition) -> StoredCollection:
+    async def change_collection(self, collection: str, change: Patch, state: Precondition) -> StoredCollection:
         """Its items are left as they are. Raises NotFound, PreconditionFailed, InvalidBody."""
-        document = _parsed(text)
-        return await self._change_collection(collection, lambda _: document, state)
-
-    async def patch_collection(self, collection: str, patch: Patch, state: Precondition) -> StoredCollection:
-        """Its items are left as they are. Raises NotFound, PreconditionFailed, InvalidBody."""
-        return await self._change_collection(collection, patch, state)
+        async with self.catalog.database.transaction() as transaction:
+            row = await self._locked_collection(transaction, collection, state)
+            before: bytes = row["content"][:-1] + b',"extent":' + row["extent"] + b"}"
+            with _told():
+                document = _with_name(change(documents.parse(before)), collection)
+                checked = check_collection(self._stamped(document, documents.parse(before)), self.rules)
+            await transaction.execute(sql.loading.store_collection(checked, "upsert"))
+        return stored_collection({**row, "content": checked.content, "extent": checked.extent})
 
     async def delete_collection(self, collection: str, cascade: bool, state: Precondition) -> None:
         """Raises NotFound, PreconditionFailed; Conflict for a collection with items, unless they are to go too."""
@@ -196,30 +204,6 @@ class Transactions:
                 raise _exist(collection, [item.id for item in found if item.id not in written])
         new = sum(row["new"] for row in stored)
         return BatchReport(len(found), new, len(stored) - new, len(found) - len(stored))
-
-    async def _change_item(self, collection: str, item_id: str, change: Patch, state: Precondition) -> StoredItem:
-        async with self.catalog.database.transaction() as transaction:
-            before, key = await self._locked_item(transaction, collection, item_id, state)
-
-            def work_out() -> CheckedItem:
-                with _told():
-                    document = _with_place(change(documents.parse(before)), collection, item_id)
-                    return check_item(self._stamped(document, documents.parse(before)), self.rules)
-
-            item = await _aside(before, work_out)
-            if item.content != before:
-                await self.writer.put(transaction, [item], {collection: key}, "upsert")
-        return StoredItem(collection, item_id, item.content)
-
-    async def _change_collection(self, collection: str, change: Patch, state: Precondition) -> StoredCollection:
-        async with self.catalog.database.transaction() as transaction:
-            row = await self._locked_collection(transaction, collection, state)
-            before: bytes = row["content"][:-1] + b',"extent":' + row["extent"] + b"}"
-            with _told():
-                document = _with_name(change(documents.parse(before)), collection)
-                checked = check_collection(self._stamped(document, documents.parse(before)), self.rules)
-            await transaction.execute(sql.loading.store_collection(checked, "upsert"))
-        return stored_collection({**row, "content": checked.content, "extent": checked.extent})
 
     async def _locked_item(
         self, transaction: Transaction, collection: str, item_id: str, state: Precondition

@@ -235,6 +235,7 @@ class Change:
     state: Precondition
     wants_content: bool
     files: bool
+    signers: Signers
 
 
 _ACTIONS: dict[str, Action] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
@@ -254,7 +255,8 @@ def _change(*media_types: str, parameters: frozenset[str] = frozenset()) -> Call
         wants_content = negotiation.wants_content(request)
         context.watch.lap("parse")
         transactions: Transactions = request.app.state.transactions.by(context.catalog.rights)
-        return Change(transactions, context.base, context.watch, media_type, text, state, wants_content, context.files)
+        asked = (media_type, text, state, wants_content)
+        return Change(transactions, context.base, context.watch, *asked, context.files, context.signers)
 
     return read
 

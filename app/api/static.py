@@ -19,7 +19,9 @@ def told(content: bytes, base: str) -> bytes:
 
 def kept(text: bytes, base: str) -> bytes:
     """What such a client sends, as it is stored."""
-    return re.sub(rb'"href"\s*:\s*' + re.escape(_whole(base)), _KEPT, text)
+    # Some write a slash with a backslash before it.
+    whole = re.escape(_whole(base)).replace(b"/", rb"\\?/")
+    return re.sub(rb'"href"\s*:\s*' + whole, _KEPT, text)
 
 
 def _whole(base: str) -> bytes:

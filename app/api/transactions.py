@@ -3,17 +3,21 @@
 A change is answered with 204 and the new ETag; `Prefer: return=representation` (RFC 7240) asks for the content too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api import openapi, paths, static
+from app.api import openapi, paths, signing, static
 from app.api.dependencies import CascadeDep, Change, CollectionDeletionDep, DeletionDep, DocumentDep, PatchDep
 from app.api.freshness import WritingRoute
 from app.api.links import GEOJSON, JSON, collection_url, item_url
 from app.api.responses import answer, collection_body, collection_list, entity_tag, item_body, json_answer
 from app.catalog import CollectionPage, StoredCollection, StoredItem
 from app.errors import InvalidBody, InvalidDocument
+from app.stac import document as documents
 from app.stac import patch as patches
 from app.stac.patch import Patch
 from app.transactions import BatchReport
@@ -30,7 +34,7 @@ collections = APIRouter(tags=["Collection Transaction"], route_class=WritingRout
     openapi_extra=openapi.ITEMS_BODY,
 )
 async def post_items(change: DocumentDep, collection_id: str) -> Response:
-    created = await change.transactions.create_items(collection_id, _text_of_items(change))
+    created = await change.transactions.create_items(collection_id, _text_of_items(change, collection_id))
     change.watch.lap("db")
     if isinstance(created, BatchReport):
         return _created(json_answer(asdict(created), change.watch))
@@ -45,7 +49,7 @@ async def post_items(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.BULK_BODY,
 )
 async def post_bulk_items(change: DocumentDep, collection_id: str) -> Response:
-    report = await change.transactions.write_bulk(collection_id, _text_of_items(change))
+    report = await change.transactions.write_bulk(collection_id, _text_of_items(change, collection_id))
     change.watch.lap("db")
     return json_answer(asdict(report), change.watch)
 
@@ -58,7 +62,8 @@ async def post_bulk_items(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.ITEM_BODY,
 )
 async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Response:
-    item = await change.transactions.replace_item(collection_id, item_id, _text_of_items(change), change.state)
+    as_stored = _as_stored(change, collection_id, _replacement(change))
+    item = await change.transactions.change_item(collection_id, item_id, as_stored, change.state)
     return _changed(change, _item(change, item))
 
 
@@ -70,9 +75,8 @@ async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Res
     openapi_extra=openapi.PATCH_BODY,
 )
 async def patch_item(change: PatchDep, collection_id: str, item_id: str) -> Response:
-    item = await change.transactions.patch_item(
-        collection_id, item_id, _patch(change, _text_of_items(change)), change.state
-    )
+    as_stored = _as_stored(change, collection_id, _patch(change))
+    item = await change.transactions.change_item(collection_id, item_id, as_stored, change.state)
     return _changed(change, _item(change, item))
 
 
@@ -112,7 +116,7 @@ async def post_collections(change: DocumentDep) -> Response:
     openapi_extra=openapi.COLLECTION_BODY,
 )
 async def put_collection(change: DocumentDep, collection_id: str) -> Response:
-    collection = await change.transactions.replace_collection(collection_id, change.text, change.state)
+    collection = await change.transactions.change_collection(collection_id, _replacement(change), change.state)
     return _changed(change, _collection(change, collection))
 
 
@@ -124,7 +128,7 @@ async def put_collection(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.PATCH_BODY,
 )
 async def patch_collection(change: PatchDep, collection_id: str) -> Response:
-    collection = await change.transactions.patch_collection(collection_id, _patch(change, change.text), change.state)
+    collection = await change.transactions.change_collection(collection_id, _patch(change), change.state)
     return _changed(change, _collection(change, collection))
 
 
@@ -140,14 +144,43 @@ async def delete_collection(change: CollectionDeletionDep, cascade: CascadeDep, 
     return _empty(change)
 
 
-def _text_of_items(change: Change) -> bytes:
-    """The body, with the hrefs of files at /static as they are stored."""
-    return static.kept(change.text, change.base) if change.files else change.text
+def _text_of_items(change: Change, collection: str) -> bytes:
+    """The body, with hrefs as they are stored where they are those of files at /static, or signed."""
+    text = static.kept(change.text, change.base) if change.files else change.text
+    return signing.kept(text, change.signers, collection) if change.signers.rules else text
 
 
-def _patch(change: Change, text: bytes) -> Patch:
+def _as_stored(change: Change, collection: str, patch: Patch) -> Patch:
+    """A patch is of what the client was told: its hrefs are those, in whatever it tests, copies and sets. What comes of
+    it is stored with the hrefs that they stand for."""
+    if not change.files and not change.signers.rules:
+        return patch
+
+    def changed(before: Any) -> Any:
+        text = documents.dump(before)  # A patch may alter the document it is given.
+        after = patch(documents.parse(static.told(text, change.base) if change.files else text))
+        if change.files:
+            after = documents.parse(static.kept(documents.dump(after), change.base))
+        return change.signers.unsigned(after, collection, before)
+
+    return changed
+
+
+def _replacement(change: Change) -> Patch:
+    with _refused():
+        return patches.replacement(change.text)
+
+
+def _patch(change: Change) -> Patch:
+    with _refused():
+        return patches.read(change.media_type, change.text)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """A document that is refused is a body that is wrong."""
     try:
-        return patches.read(change.media_type, text)
+        yield
     except InvalidDocument as error:
         raise InvalidBody(error.faults) from None
 

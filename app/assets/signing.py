@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 from pydantic import SecretStr
 
+from app.assets.objects import object_at
 from app.assets.tokens import Tokens
 from app.errors import SetupError
 
@@ -30,6 +31,10 @@ Environment = Mapping[str, str]
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?|\[[0-9a-f:]{2,45}\](:\d{1,5})?")
 _HOST_LENGTH = 260
 _BUCKET_SCHEMES = ("s3", "gs")
+# What a signature adds to a query: Signature Version 4, and shared access signatures of Azure.
+_OF_SIGV4 = re.compile("x-amz-.*")
+_OF_SAS = re.compile("s[a-z]{1,4}|rsc[cdelt]")
+_AZURE = ".blob.core.windows.net"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,15 @@ class Signers:
         signed = await asyncio.gather(*(self._asset(asset, collection) for asset in assets.values()))
         return item | {"assets": dict(zip(assets, signed, strict=True))}
 
+    def unsigned(self, item: Any, collection: str | None, before: Mapping[str, Any]) -> Any:
+        """What `item` has signed, as it was: as the item before it has it, or else as the place that a rule signs.
+
+        What is no item is left to whoever checks it.
+        """
+        if not self.rules or not isinstance(item, dict) or not isinstance(item.get("assets"), dict):
+            return item
+        return item | {"assets": self._unsigned_assets(item["assets"], before.get("assets"), collection)}
+
     def served(self) -> "Signers":
         """What the service signs for others: a rule that is not served still keeps its hrefs from those behind it."""
         if not any(rule.served for rule in self.rules):
@@ -138,7 +152,40 @@ class Signers:
         return Signers([rule if rule.served else replace(rule, signer=Anonymous()) for rule in self.rules])
 
     def _signer(self, href: str, collection: str | None) -> Signer | None:
-        return next((rule.signer for rule in self.rules if rule.holds(href, collection)), None)
+        rule = self._rule(href, collection)
+        return None if rule is None else rule.signer
+
+    def _rule(self, href: str, collection: str | None) -> Rule | None:
+        return next((rule for rule in self.rules if rule.holds(href, collection)), None)
+
+    def _unsigned_assets(self, assets: dict[str, Any], before: Any, collection: str | None) -> dict[str, Any]:
+        """Or alternates of an asset, which have the same form."""
+        known = before if isinstance(before, dict) else {}
+        return {name: self._unsigned_asset(asset, known.get(name), collection) for name, asset in assets.items()}
+
+    def _unsigned_asset(self, asset: Any, before: Any, collection: str | None) -> Any:
+        if not isinstance(asset, dict):
+            return asset
+        known = before if isinstance(before, dict) else {}
+        changed = dict(asset)
+        if isinstance(asset.get("href"), str):
+            changed["href"] = self._unsigned_href(asset["href"], known.get("href"), collection)
+        if isinstance(asset.get("alternate"), dict):
+            changed["alternate"] = self._unsigned_assets(asset["alternate"], known.get("alternate"), collection)
+        return changed
+
+    def _unsigned_href(self, href: str, before: Any, collection: str | None) -> str:
+        place = without_signature(href)
+        if place == href or href == before:
+            return href
+        if isinstance(before, str) and self.place(before, collection) == place:
+            return before
+        found = object_at(place)
+        for name in (place,) if found is None else (place, found.uri):
+            rule = self._rule(name, collection)
+            if rule is not None and rule.served:
+                return name
+        return href
 
     async def _asset(self, asset: Any, collection: Any) -> Any:
         if not isinstance(asset, dict):
@@ -150,6 +197,21 @@ class Signers:
         if isinstance(alternates, dict):
             changed["alternate"] = {name: await self._asset(told, collection) for name, told in alternates.items()}
         return changed
+
+
+def without_signature(href: str) -> str:
+    """A URL as it was before it was signed; any other as it is."""
+    place, _, query = href.partition("?")
+    parts = [(part, part.partition("=")[0].lower()) for part in query.split("&")]
+    names = {name for _, name in parts}
+    if "x-amz-signature" in names:
+        of_signature = _OF_SIGV4
+    elif "sig" in names and (host_of(place) or "").endswith(_AZURE):
+        of_signature = _OF_SAS
+    else:
+        return href
+    kept = "&".join(part for part, name in parts if not of_signature.fullmatch(name))
+    return f"{place}?{kept}" if kept else place
 
 
 def host_of(href: str, plain_http: bool = False) -> str | None:

@@ -33,6 +33,12 @@ def read(media_type: str, text: bytes) -> Patch:
     return lambda document: merged(document, asked)
 
 
+def replacement(text: bytes) -> Patch:
+    """The change to another document. Raises InvalidDocument."""
+    document = documents.parse(text)
+    return lambda _: document
+
+
 def merged(target: Any, patch: Any) -> Any:
     """RFC 7396, 2: members that are null are taken out, objects are merged, all else is put in place."""
     if not isinstance(patch, dict):

@@ -11,6 +11,7 @@ from app.settings import Settings
 from tests import factories
 from tests.api.assertions import assert_error
 from tests.api.serving import serving
+from tests.api.writing import writing
 
 pytestmark = pytest.mark.anyio
 KEYS = {"access_key_id": "AKIATEST", "secret_access_key": "s3cr3t"}
@@ -136,3 +137,53 @@ async def test_token_endpoint_that_is_down(settings: Settings, loader: Loader) -
         answer = await client.get(ITEM, params={"sign": "true"})
         assert "cannot be reached" in assert_error(answer, 503)["description"]
         assert (await client.get(ITEM)).status_code == 200
+
+
+URL = "https://bucket.s3.us-east-1.amazonaws.com/a%20b.tif"
+STORED = {
+    "object": {"href": "s3://bucket/a b.tif", "alternate": {"https": {"href": URL}}},
+    "url": {"href": URL, "alternate": {"s3": {"href": "s3://bucket/a b.tif"}}},
+    "other": {"href": "https://data.example.com/b.tif?sig=1&X-Amz-Signature=2"},
+}
+BOTH = S3 | {"hosts": ["s3://bucket", "bucket.s3.us-east-1.amazonaws.com"]}
+
+
+@pytest.fixture
+async def written(settings: Settings, loader: Loader) -> AsyncIterator[httpx.AsyncClient]:
+    """A service that signs and can be written to."""
+    await factories.load(loader, factories.collection(), factories.item("a", assets=STORED))
+    async with writing(with_signers(settings, BOTH)) as client:
+        yield client
+
+
+async def test_what_was_signed_is_stored_as_it_was(written: httpx.AsyncClient) -> None:
+    """By PUT, by both kinds of patch, whole and in part."""
+    signed = (await written.get(ITEM, params={"sign": "true"})).json()
+    href = signed["assets"]["object"]["href"]
+    assert "X-Amz-Signature=" in href
+    operations = [{"op": "replace", "path": "/assets/object/href", "value": href}]
+    merge = {"Content-Type": "application/merge-patch+json"}
+    for answer in (
+        await written.put(ITEM, json=signed),
+        await written.patch(ITEM, json={"assets": signed["assets"]}, headers=merge),
+        await written.patch(ITEM, json=operations, headers={"Content-Type": "application/json-patch+json"}),
+    ):
+        assert answer.status_code == 204, answer.text
+        assert (await written.get(ITEM)).json()["assets"] == STORED
+
+
+async def test_copy_of_what_was_signed_is_stored_without_signatures(written: httpx.AsyncClient) -> None:
+    signed = (await written.get(ITEM, params={"sign": "true"})).json()
+    items = "/collections/things/items"
+    posts = [
+        (items, signed | {"id": "b"}),
+        (items, {"type": "FeatureCollection", "features": [signed | {"id": "c"}]}),
+        ("/collections/things/bulk_items", {"items": {"d": signed | {"id": "d"}}}),
+    ]
+    for path, body in posts:
+        answer = await written.post(path, json=body)
+        assert answer.is_success, answer.text
+    for name in "bcd":
+        assets = (await written.get(f"{items}/{name}")).json()["assets"]
+        assert assets["object"] == {"href": URL, "alternate": {"https": {"href": URL}}}
+        assert assets["other"] == STORED["other"]

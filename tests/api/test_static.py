@@ -137,9 +137,31 @@ async def test_what_was_told_is_stored_as_it_was(tmp_path: Path, settings: Setti
             answer = await client.put(path, content=content, headers={"Content-Type": JSON})
             assert answer.status_code == 204, answer.text
             assert await kept() == before
+        slashes = json.dumps(told).replace("/", "\\/")
+        assert (await client.put(path, content=slashes, headers={"Content-Type": JSON})).status_code == 204
+        assert await kept() == before
         new = {"assets": {"scene": {"href": "http://stac.test/static/new.tif"}}}
         await client.patch(path, json=new)
         assert (await kept())["scene"]["href"] == "../../../static/new.tif"
         await client.post("/collections/things/items", json=told | {"id": "copy"})
         copied = (await client.get("/collections/things/items/copy")).json()["assets"]
         assert copied == TOLD
+
+
+@pytest.mark.usefixtures("linked")
+async def test_json_patch_is_of_what_was_told(tmp_path: Path, settings: Settings) -> None:
+    path, headers = "/collections/things/items/thing", {"Content-Type": "application/json-patch+json"}
+    operations = [
+        {"op": "test", "path": "/assets/scene/href", "value": WHOLE},
+        {"op": "copy", "from": "/assets/scene/href", "path": "/assets/other/href"},
+        {"op": "replace", "path": "/assets/scene/href", "value": "http://stac.test/static/new.tif"},
+        {"op": "add", "path": "/assets/more", "value": {"href": WHOLE}},
+    ]
+    async with writing(settings, static_dir=tmp_path) as client:
+        answer = await client.patch(path, json=operations, headers=headers)
+        assert answer.status_code == 204, answer.text
+    async with serving(settings) as plain:
+        stored = (await plain.get(path)).json()["assets"]
+    hrefs = {name: asset["href"] for name, asset in stored.items()}
+    far = LINKED["far"]["href"]
+    assert hrefs == {"scene": "../../../static/new.tif", "other": FILE, "far": far, "more": FILE}

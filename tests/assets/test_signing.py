@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.assets.configuration import signers
-from app.assets.signing import Signed, host_of
+from app.assets.signing import Signed, host_of, without_signature
 from app.errors import SetupError, Unavailable
 from app.settings import Settings
 from tests import factories
@@ -252,3 +252,56 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_service_does_not_import_the_extra() -> None:
     program = "import sys, app.main, app.cli; sys.exit('botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("href", "place"),
+    [
+        (
+            "https://a.example/k?x=1&X-Amz-Signature=b&X-Amz-Expires=1&x-amz-request-payer=requester",
+            "https://a.example/k?x=1",
+        ),
+        (
+            "https://acc.blob.core.windows.net/c/k?st=1&se=2&sp=rl&sv=3&sr=c&skoid=4&sktid=5&skt=6&ske=7&sks=b&skv=8&sig=9",
+            None,
+        ),
+        (
+            "https://acc.blob.core.windows.net/c/k?snapshot=1&sv=3&sig=9",
+            "https://acc.blob.core.windows.net/c/k?snapshot=1",
+        ),
+    ],
+)
+def test_where_a_signed_href_leads(href: str, place: str | None) -> None:
+    assert without_signature(href) == (place or href.partition("?")[0])
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://a.example/k?sig=1&sv=2",
+        "https://[?sig=1",
+        "s3://bucket/k?",
+        "../k",
+        "",
+        "https://a.example/?x-amz-date=1",
+    ],
+)
+def test_href_without_a_signature_stays(href: str) -> None:
+    assert without_signature(href) == href
+
+
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [
+        ({"hosts": ["s3://bucket"], "serve": True}, "s3://bucket/k"),
+        ({"hosts": ["*.amazonaws.com"], "serve": True}, "https://bucket.s3.amazonaws.com/k"),
+        ({"hosts": ["s3://other"], "serve": True}, None),
+        ({"hosts": ["s3://bucket"]}, None),
+        ({"hosts": ["s3://bucket"], "serve": True, "collections": ["other"]}, None),
+    ],
+)
+def test_what_is_signed_for_others_is_stored_as_what_is_signed(said: dict[str, Any], stored: str | None) -> None:
+    href = "https://bucket.s3.amazonaws.com/k?X-Amz-Signature=1"
+    served = configured({"type": "s3"} | KEYS | said).served()
+    found = served.unsigned(factories.item(assets={"data": {"href": href}}), "things", {})
+    assert found["assets"]["data"]["href"] == (stored or href)
