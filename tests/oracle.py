@@ -265,4 +265,4 @@ def has_term(text: str, term: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[0-9a-z\u0080-\U0010ffff]+", text.upper().lower())
+    return re.findall(r"[0-9a-z\u0080-\U0010ffff]+", text.upper().lower().replace("\u03c2", "\u03c3"))

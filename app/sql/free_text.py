@@ -11,6 +11,17 @@ _TERM = words.folded("term")
 _QUERY = f"CASE WHEN to_tsvector('simple', {_TERM}) <> '' THEN phraseto_tsquery('simple', {_TERM}) END"
 
 
+def _with_each_sigma(queries: str) -> str:
+    """How ICU folds a sigma at an end of a word depends on what is beside the word: both forms are asked for."""
+    begin, end = "''[\u03c3\u03c2]([^'']+)''", "''([^'']*)[\u03c3\u03c2]''"
+    for word, either in (end, "(''\\1\u03c3'' | ''\\1\u03c2'')"), (begin, "(''\u03c3\\1'' | ''\u03c2\\1'')"):
+        queries = f"regexp_replace({queries}, '{word}', '{either}', 'g')"
+    return queries
+
+
+_QUERIES = _with_each_sigma(f"string_agg('(' || ({_QUERY})::text || ')', ' | ')")
+
+
 def matches(vector: Fragment, terms: tuple[str, ...]) -> Fragment:
     """True for a vector that has one of the terms, whose words follow each other; a term without words finds nothing.
 
@@ -18,9 +29,9 @@ def matches(vector: Fragment, terms: tuple[str, ...]) -> Fragment:
     """
     return sql(
         vector,
-        " @@ (SELECT string_agg('(' || (",
-        _QUERY,
-        ")::text || ')', ' | ')::tsquery FROM unnest(",
+        " @@ (SELECT ",
+        _QUERIES,
+        "::tsquery FROM unnest(",
         Parameter(terms, "text[]"),
         ") AS term)",
     )

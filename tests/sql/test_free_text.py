@@ -96,6 +96,17 @@ async def test_terms(database: Database, term: str, expected: bool) -> None:
     assert await found(database, DOCUMENT, term) is expected
 
 
+@pytest.mark.parametrize(
+    "text", ["\u039f\u0394\u039f\u03a3", "\u03a3", "\u03a35", "\u03a35\u03a3", "\u03a3\u0391\u03a3 \u03a3"]
+)
+@pytest.mark.parametrize("place", ["{}", "\n{}", "{}'a", "a:{}:a", "\n{}'a"])
+async def test_sigma_is_found_whatever_is_beside_it(database: Database, text: str, place: str) -> None:
+    """It is folded in one of two ways, which the letters around it decide, those of other words too."""
+    for term in (text, text.lower(), text.lower().replace("\u03c2", "\u03c3")):
+        assert await found(database, {"text": place.format(text)}, term)
+        assert not await found(database, {"text": place.format(f"\u03b1{text}\u03b1")}, term)
+
+
 async def test_one_of_many_terms(database: Database) -> None:
     assert await found(database, DOCUMENT, "nothing", "...", "epsg")
     assert not await found(database, DOCUMENT, "nothing", "...", "epsg7")
@@ -117,7 +128,7 @@ async def test_no_notices(database: Database) -> None:
 
 
 letters = st.sampled_from(
-    [*"abzABZ059  ", *"-+./<>&@~_:;,'\"\\!?*()[]{}|=#%^$`", "é", "ß", "Ω", "日", "http://", "\n", "e5"]
+    [*"abzABZ059  ", *"-+./<>&@~_:;,'\"\\!?*()[]{}|=#%^$`", "é", "ß", "Ω", "\u03a3", "日", "http://", "\n", "e5"]
 )
 texts = st.lists(letters, max_size=12).map("".join)
 
