@@ -88,9 +88,10 @@ _POWER = (
     " FROM (SELECT %s AS x, %s AS y OFFSET 0) AS p)"
 )
 
-# ICU folds all of Unicode whatever locale the cluster has. Both ways, for letters such as ß and ς that differ in one.
+# ICU folds all of Unicode whatever locale the cluster has. Both ways, for letters such as ß that differ in one. ẞ is no
+# capital of ß to it, and what Σ is in lower case depends on what follows it, which differs in a text and a pattern.
 _CALLS: Mapping[str, str] = {
-    "casei": 'lower(upper(%s COLLATE "und-x-icu"))',
+    "casei": r"""replace(lower(upper(replace(%s, E'\u1e9e', E'\u00df') COLLATE "und-x-icu")), E'\u03c2', E'\u03c3')""",
     "accenti": (
         "normalize(regexp_replace(normalize(%s, NFD),"
         r" '[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]', '', 'g'), NFC)"
