@@ -20,16 +20,20 @@ from odc.loader import RasterSource, RioDriver, RioReader
 from pystac import Item, STACError
 from rasterio.errors import RasterioError
 
-from app.errors import InvalidRequest, TooLarge, Unreadable
+from app.errors import InvalidMetadata, InvalidRequest, TooLarge, Unreadable
 from app.raster.grids import Grid, covered, grid
 from app.raster.reading import configured
 from app.raster.shape import CubeShape
 from app.raster.sources import File, Sources
+from app.raster.values import holds
 from app.stac.asset import LEFT_OUT, asset_of
 
 Document = Mapping[str, Any]
 Chunks = dict[str, int | Literal["auto"]]
 
+_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+# What numpy calls otherwise, each with room for all values.
+_COMPLEX = {"cint16": "complex64", "cint32": "complex128", "cfloat32": "complex64", "cfloat64": "complex128"}
 # Side of a chunk of a lazy cube: two megabytes of uint16.
 _CHUNK = 1024
 
@@ -54,16 +58,17 @@ class Cube:
         Raises InvalidRequest, NotFound, InvalidMetadata and Forbidden for items that make no cube.
         """
         with self._faults():
-            return self._loaded(self._opened(), self._place(self._grids()), chunks or {"x": _CHUNK, "y": _CHUNK})
+            grids = self._grids()
+            return self._loaded(grids, self._opened(grids), self._place(grids), chunks or {"x": _CHUNK, "y": _CHUNK})
 
     def loaded(self, pixels: int | None = None) -> xr.DataArray:
         """With its pixels. Raises TooLarge where these are more than `pixels`, Unreadable, and what `lazy` does."""
         with self._faults():
-            items, grids = self._opened(), self._grids()
-            place = self._place(grids)
+            grids = self._grids()
+            items, place = self._opened(grids), self._place(grids)
             if pixels is not None and not _is_within(pixels, grids, place):
-                place = {"geobox": self._sized(items, place, pixels)}
-            planned = self._loaded(items, place, {"x": _CHUNK, "y": _CHUNK})
+                place = {"geobox": self._sized(items, place, pixels, self._described(grids))}
+            planned = self._loaded(grids, items, place, {"x": _CHUNK, "y": _CHUNK})
         if pixels is not None and planned.size > pixels:
             raise _too_large(planned.sizes, pixels)
         try:
@@ -71,9 +76,9 @@ class Cube:
         except RasterioError as error:
             raise Unreadable(f"a file of the cube cannot be read: {error}") from None
 
-    def _sized(self, items: Sequence[Item], place: dict[str, Any], pixels: int) -> GeoBox:
+    def _sized(self, items: Sequence[Item], place: dict[str, Any], pixels: int, described: dict[str, Any]) -> GeoBox:
         """The grid, before anything is made that is as large as a side of it. Raises TooLarge."""
-        parsed = list(odc.stac.parse_items(items, cfg=self._described()))
+        parsed = list(odc.stac.parse_items(items, cfg=described))
         found = odc.stac.output_geobox(parsed, bands=list(self.shape.assets), **place)
         if found is None:
             raise ValueError("their grid cannot be told")
@@ -82,6 +87,7 @@ class Cube:
         return found
 
     def _grids(self) -> list[Grid]:
+        """Those of the first item, in the order of the assets, and those of the next."""
         return [self._grid(item, asset) for item in self.items for asset in self.shape.assets]
 
     @contextmanager
@@ -94,7 +100,9 @@ class Cube:
         except (ValueError, CRSError, STACError) as error:
             raise InvalidRequest(f"the items make no cube: {error}; crs, resolution and bbox may help", "crs") from None
 
-    def _loaded(self, items: Sequence[Item], place: Mapping[str, Any], chunks: Chunks) -> xr.DataArray:
+    def _loaded(
+        self, grids: Sequence[Grid], items: Sequence[Item], place: Mapping[str, Any], chunks: Chunks
+    ) -> xr.DataArray:
         options = {file.name: file.options for files in self.files or () for file in files.values() if file.options}
         found = odc.stac.load(
             items,
@@ -102,7 +110,7 @@ class Cube:
             groupby=self.shape.groupby,
             resampling=self.shape.resampling,
             chunks=chunks,
-            stac_cfg=self._described(),
+            stac_cfg=self._described(grids),
             driver=_Driver(options) if options else None,
             **place,
         )
@@ -120,32 +128,24 @@ class Cube:
         own = Sources.anything()
         return [{key: File(own.locate(item, key)) for key in self.shape.assets} for item in self.items]
 
-    def _opened(self) -> list[Item]:
-        """For odc-stac: with the assets that are read, and the names that GDAL opens."""
+    def _opened(self, grids: Sequence[Grid]) -> list[Item]:
+        """For odc-stac: with the assets that are read, what GDAL opens, and the grids as it looks for them."""
         opened = []
+        known = iter(grids)
         for item, files in zip(self.items, self._located(), strict=True):
-            assets = {key: {**asset_of(item, key), "href": files[key].name} for key in self.shape.assets}
-            copied = {**item, "properties": dict(item["properties"]), "links": [], "assets": assets}
+            assets = {key: _opened_asset(asset_of(item, key), files[key], next(known)) for key in self.shape.assets}
+            properties = {name: value for name, value in item["properties"].items() if not name.startswith("proj:")}
+            copied = {**item, "stac_extensions": [_PROJECTION], "properties": properties, "links": [], "assets": assets}
             # What it takes from here is not used again, so it need not copy all of it.
             opened.append(Item.from_dict(copied, preserve_dict=False))
         return opened
 
-    def _described(self) -> dict[str, Any]:
-        """What the items leave to their collections."""
-        described: dict[str, Any] = {}
-        for item in self.items:
-            collection = str(item.get("collection"))
-            if collection not in described:
-                found = {asset: self._grid(item, asset) for asset in self.shape.assets}
-                described[collection] = {
-                    "assets": {
-                        asset: {"data_type": one.dtype} | ({} if one.nodata is None else {"nodata": one.nodata})
-                        for asset, one in found.items()
-                        if one.dtype is not None
-                    },
-                    "warnings": "ignore",
-                }
-        return described
+    def _described(self, grids: Sequence[Grid]) -> dict[str, Any]:
+        """What the pixels of each asset are, the same for all items: odc-stac takes the first one's for all of them."""
+        count = len(self.shape.assets)
+        described = {asset: _description(grids[number::count]) for number, asset in enumerate(self.shape.assets)}
+        assets = {asset: found for asset, found in described.items() if found}
+        return {"*": {"assets": assets, "warnings": "ignore"}}
 
     def _place(self, grids: Sequence[Grid]) -> dict[str, Any]:
         """The grid of the cube, as odc-stac is told."""
@@ -176,6 +176,33 @@ class Cube:
         if len(nodata) == 1 and None not in nodata:
             joined.attrs["nodata"] = nodata.pop()
         return joined.rename("data")
+
+
+def _opened_asset(asset: Document, file: File, found: Grid) -> dict[str, Any]:
+    """What odc-stac reads of an asset. It would look for its bands in other places than `grid` does."""
+    told = {name: asset[name] for name in ("type", "roles") if name in asset}
+    crs = {"proj:code": found.code, "proj:wkt2": found.wkt2, "proj:projjson": found.projjson}
+    place = {"proj:transform": found.transform, "proj:shape": found.shape}
+    return {**told, "href": file.name, **{name: value for name, value in (crs | place).items() if value is not None}}
+
+
+def _description(grids: Sequence[Grid]) -> dict[str, Any]:
+    """A type that holds the values of the first band of each, and the first no-data value that is said."""
+    bands = [found.bands[0] if found.bands else found for found in grids]
+    types = {_numpy_type(band.dtype) for band in bands if band.dtype is not None}
+    if not types:
+        return {}
+    data_type = str(np.result_type(*types))
+    nodata = next((band.nodata for band in bands if band.nodata is not None and holds(data_type, band.nodata)), None)
+    return {"data_type": data_type} | ({} if nodata is None else {"nodata": nodata})
+
+
+def _numpy_type(data_type: str) -> np.dtype[Any]:
+    """Raises InvalidMetadata."""
+    try:
+        return np.dtype(_COMPLEX.get(data_type, data_type))
+    except TypeError:
+        raise InvalidMetadata("is no type of pixels", f"data_type {data_type!r}") from None
 
 
 class _Reader(RioReader):

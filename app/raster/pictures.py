@@ -17,6 +17,7 @@ from app.raster.reading import configured
 from app.raster.sources import File
 from app.raster.style import PictureForm, Style
 from app.raster.tiles import SIZE, Tile
+from app.raster.values import holds
 
 # One item's, an asset each.
 Files = Sequence[File]
@@ -77,18 +78,10 @@ def _combined(files: Files, style: Style, read: Callable[[Reader, tuple[int, ...
 def _read(file: File, style: Style, read: Callable[[Reader, tuple[int, ...]], ImageData], single: bool) -> ImageData:
     options: Options = {} if style.nodata is None else {"nodata": style.nodata}
     with configured(file.options), Reader(file.name, options=options) as reader:
-        if style.nodata is not None and not _holds(reader.dataset.dtypes[0], style.nodata):
+        if style.nodata is not None and not holds(reader.dataset.dtypes[0], style.nodata):
             raise InvalidRequest(f"nodata: {style.nodata:g} is no value of {reader.dataset.dtypes[0]}", "nodata")
         bands = (1, 2, 3) if single and reader.dataset.count >= 3 else (1,)
         return read(reader, bands)
-
-
-def _holds(data_type: str, value: float) -> bool:
-    """Whether a pixel can have a value."""
-    if not np.issubdtype(data_type, np.integer):
-        return True
-    bounds = np.iinfo(data_type)
-    return bool(bounds.min <= value <= bounds.max and value == int(value))
 
 
 def _rendered(image: ImageData, style: Style, form: PictureForm, stretch: bool) -> bytes:

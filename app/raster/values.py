@@ -1,6 +1,7 @@
 """Values of STAC metadata as Python has them; what cannot be one raises InvalidMetadata with its place."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,6 +12,9 @@ _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _LARGEST = 10**300
 # A double holds what pixels and coordinates below this come to.
 _FARTHEST = 10**100
+_INTEGER = re.compile(r"(u?)int(8|16|32|64)")
+# Of the types with 32 bits.
+_LARGEST_SINGLE = 3.4028235677973366e38
 _NAMES = {"inf": "inf", "-inf": "-inf", "nan": "nan"}
 
 
@@ -61,6 +65,16 @@ def common(values: Sequence[Any]) -> Any:
     first, *others = values
     alike = all(value == first or (_is_nan(value) and _is_nan(first)) for value in others)
     return first if alike else None
+
+
+def holds(data_type: str, value: float) -> bool:
+    """Whether a pixel of this type, as numpy calls it, can have a value."""
+    integer_type = _INTEGER.fullmatch(data_type)
+    if integer_type is None:
+        return data_type not in ("float32", "complex64") or not _LARGEST_SINGLE <= abs(value) < math.inf
+    bits = int(integer_type[2])
+    low, high = (0, 2**bits - 1) if integer_type[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return low <= value <= high and value == int(value)
 
 
 def as_json(value: float | None) -> float | str | None:

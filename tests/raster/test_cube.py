@@ -14,7 +14,7 @@ from zarr.storage import ZipStore
 
 from app import raster
 from app.demo import rasters
-from app.errors import InvalidRequest, NotFound, SetupError, TooLarge, Unreadable
+from app.errors import InvalidMetadata, InvalidRequest, NotFound, SetupError, TooLarge, Unreadable
 from app.raster import cluster, files
 from app.raster.cubes import Cube
 from app.raster.shape import CubeShape
@@ -137,6 +137,75 @@ def test_it_is_what_odc_stac_loads(tmp_path: Path) -> None:
     assert np.array_equal(found.sel(band="nir").values, direct.nir.values)
     assert found.odc.geobox == direct.odc.geobox
     assert np.array_equal(found.time.values, direct.time.values)
+
+
+def test_what_only_a_grid_says_is_told_to_odc_stac(tmp_path: Path) -> None:
+    """The projection extension is not listed, or all is in the collection: the cube is the file, and no more."""
+    item = stored(tmp_path, "a", NOON, images.numbered(4, 4))
+    unlisted = {**item, "stac_extensions": []}
+    told = {name: value for name, value in item["assets"]["data"].items() if name != "href"}
+    bare = {**item, "assets": {"data": {"href": item["assets"]["data"]["href"]}}}
+    owner = {item["collection"]: {"item_assets": {"data": told}}}
+    for found in (Cube([unlisted], shape()).loaded(), Cube([bare], shape(), owner).loaded()):
+        assert np.array_equal(found.values[0], images.numbered(4, 4))
+        assert (found.dtype.name, found.nodata) == ("uint16", 0)
+
+
+@pytest.mark.parametrize("collections", [("things", "things"), ("things", "others"), ("others", "things")])
+def test_a_type_that_holds_the_values_of_all(tmp_path: Path, collections: tuple[str, str]) -> None:
+    small, large = images.numbered(4, 4, dtype="uint8"), images.numbered(4, 4, 1000)
+    items = [stored(tmp_path, "a", NOON, small), stored(tmp_path, "b", "2024-07-17T12:00:00Z", large)]
+    for item, collection in zip(items, collections, strict=True):
+        item["collection"] = collection
+    for order in (items, items[::-1]):
+        found = Cube(order, shape()).loaded()
+        assert found.dtype == "uint16"
+        assert np.array_equal(found.values, [small, large])
+
+
+@pytest.mark.parametrize(
+    ("data_type", "said", "nodata"),
+    [
+        ("uint8", -9999, None),
+        ("uint8", 256, None),
+        ("uint8", 0.5, None),
+        ("uint16", "nan", None),
+        ("int8", -128, -128),
+        ("float32", 1e300, None),
+        ("float32", -3.4028234663852886e38, -3.4028234663852886e38),
+        ("float32", "inf", np.inf),
+    ],
+)
+def test_no_data_that_no_pixel_can_have_is_none(tmp_path: Path, data_type: str, said: Any, nodata: Any) -> None:
+    pixels = images.numbered(4, 4, dtype=data_type)
+    path = images.write(tmp_path / "a.tif", pixels, nodata=None)
+    item = images.scene("a", NOON, {"data": {**images.asset(path, pixels), "nodata": said}})
+    found = Cube([item], shape(bbox=(10.313, 46.945, 10.315, 46.947))).loaded()
+    assert found.attrs.get("nodata") == nodata
+    assert set(pixels.ravel()) <= set(found.values.ravel())
+
+
+@pytest.mark.parametrize(("said", "data_type"), [("cfloat32", "complex64"), ("cfloat64", "complex128")])
+def test_complex_pixels(tmp_path: Path, said: str, data_type: str) -> None:
+    pixels = images.numbered(4, 4).astype(data_type) * 1j
+    path = images.write(tmp_path / "a.tif", pixels)
+    item = images.scene("a", NOON, {"data": {**images.asset(path, pixels), "data_type": said}})
+    found = Cube([item], shape()).loaded()
+    assert found.dtype == data_type
+    assert np.array_equal(found.values[0], pixels)
+    item["assets"]["data"]["data_type"] = "other"
+    with pytest.raises(InvalidMetadata, match="'other'"):
+        Cube([item], shape()).lazy()
+
+
+def test_the_first_band_says_what_is_read_of_several(tmp_path: Path) -> None:
+    pixels = np.stack([images.numbered(4, 4), images.numbered(4, 4, 100)])
+    item = stored(tmp_path, "a", NOON, pixels)
+    del item["assets"]["data"]["data_type"], item["assets"]["data"]["nodata"]
+    bands = [{"data_type": "uint16", "nodata": 0}, {"data_type": "uint8"}]
+    found = Cube([item], shape(), {item["collection"]: {"item_assets": {"data": {"bands": bands}}}}).loaded()
+    assert np.array_equal(found.values[0], pixels[0])
+    assert (found.dtype.name, found.nodata) == ("uint16", 0)
 
 
 @pytest.mark.parametrize(("form", "name"), [("netcdf", "a.nc"), ("zarr", "a.zarr"), ("zarr", "a.zip")])
