@@ -81,7 +81,10 @@ _STYLE: _Values = {
 _CUBE: _Values = {
     "assets": (_TEXTS, "One asset is a stack in time; several have an axis of their own."),
     "crs": (_TEXT, "Of the cube: `EPSG:32632`, or `utm`. That of most items, where it is not said."),
-    "resolution": (_NUMBER, "Of the cube, in units of the CRS. That of the assets, where it is not said."),
+    "resolution": (
+        _NUMBER,
+        "Of the cube, in units of the CRS. The assets' own pixels, where it is not said.",
+    ),
     "align": (_TEXT, "Whose resolution it is: `finest`, `coarsest`, or an asset's. The others are resampled to it."),
     "groupby": (
         {"type": "string", "enum": list(GROUPINGS), "default": "time"},

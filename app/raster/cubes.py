@@ -8,16 +8,17 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import odc.stac
 import xarray as xr
-from odc.geo import CRSError
+from odc.geo import CRSError, resxy_, xy_
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import point as point_geometry
 from odc.loader import RasterSource, RioDriver, RioReader
 from pystac import Item, STACError
+from rasterio import Affine
 from rasterio.errors import RasterioError
 
 from app.errors import InvalidMetadata, InvalidRequest, TooLarge, Unreadable
@@ -30,6 +31,7 @@ from app.stac.asset import LEFT_OUT, asset_of
 
 Document = Mapping[str, Any]
 Chunks = dict[str, int | Literal["auto"]]
+Value = TypeVar("Value")
 
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 # What numpy calls otherwise, each with room for all values.
@@ -151,21 +153,26 @@ class Cube:
         """The grid of the cube, as odc-stac is told."""
         shape = self.shape
         crs = shape.crs or _most(grid.crs for grid in grids)
-        resolution = shape.resolution or self._resolution(grids, crs)
+        there = [grid for grid in grids if grid.crs == crs]
+        size = (shape.resolution, shape.resolution) if shape.resolution else self._resolution(grids, crs)
+        # Where the pixels of the items are: without it odc-stac has a line through 0, and theirs in parts of two.
+        phase = _most(_phase(grid) for grid in there if grid.resolution == size) or (0.0, 0.0)
         if shape.point is not None:
-            if resolution is None:
+            if size is None:
                 raise InvalidRequest("resolution: is needed, as the items do not say theirs in one CRS", "resolution")
-            return {"geobox": _around(shape.point, shape.edge_size, crs or "utm", resolution)}
-        place = {"crs": crs, "resolution": resolution, "bbox": shape.bbox}
+            return {"geobox": _around(shape.point, shape.edge_size, crs or "utm", size, phase)}
+        place: dict[str, Any] = {"crs": crs, "bbox": shape.bbox}
+        if size is not None:
+            place |= {"resolution": resxy_(size[0], -size[1]), "anchor": xy_(phase)}
         return {name: value for name, value in place.items() if value is not None}
 
-    def _resolution(self, grids: Sequence[Grid], crs: str | None) -> float | None:
+    def _resolution(self, grids: Sequence[Grid], crs: str | None) -> tuple[float, float] | None:
         """That of the assets, the one `align` says. None where they are of other CRSs, whose units may differ."""
         count = len(self.shape.assets)
         chosen = grids
         if self.shape.align in self.shape.assets:
             chosen = grids[self.shape.assets.index(self.shape.align) :: count]
-        known = [grid.resolution[0] for grid in chosen if grid.resolution and grid.crs == crs]
+        known = [grid.resolution for grid in chosen if grid.resolution and grid.crs == crs]
         return (max if self.shape.align == "coarsest" else min)(known, default=None)
 
     def _joined(self, found: xr.Dataset) -> xr.DataArray:
@@ -236,9 +243,9 @@ def _is_within(pixels: int, grids: Sequence[Grid], place: Mapping[str, Any]) -> 
 
     Not to a pixel, but the cube itself is measured before it is loaded.
     """
-    if place.keys() != {"crs", "resolution"}:
+    if place.keys() != {"crs", "resolution", "anchor"}:
         return False
-    resolution: float = place["resolution"]
+    width, height = (abs(size) for size in place["resolution"].xy)
     boxes = [
         covered(grid.geotransform, grid.shape)
         for grid in grids
@@ -247,30 +254,40 @@ def _is_within(pixels: int, grids: Sequence[Grid], place: Mapping[str, Any]) -> 
     if len(boxes) < len(grids):
         return False
     wests, souths, easts, norths = zip(*boxes, strict=True)
-    columns, rows = ((max(high) - min(low)) / resolution + 2 for low, high in ((wests, easts), (souths, norths)))
+    columns, rows = (max(easts) - min(wests)) / width + 2, (max(norths) - min(souths)) / height + 2
     return bool(columns * rows <= pixels)
 
 
-def _most(values: Iterable[str | None]) -> str | None:
+def _most(values: Iterable[Value | None]) -> Value | None:
     """The value there is most of."""
-    counted: dict[str, int] = {}
+    counted: dict[Value, int] = {}
     for value in values:
         if value is not None:
             counted[value] = counted.get(value, 0) + 1
     return max(counted, key=lambda value: counted[value], default=None)
 
 
-def _around(point: tuple[float, float], edge: int, crs: str, resolution: float) -> GeoBox:
-    """A square of so many pixels, on the grid whose lines go through 0, the point near the middle."""
+def _phase(found: Grid) -> tuple[float, float] | None:
+    """How far the lines of a grid are beside those through 0, in pixels. None for one that is rotated."""
+    if found.geotransform is None:
+        return None
+    left, width, across, top, down, height = found.geotransform
+    # What `%` leaves is exact, but for what is just below 0, of which it leaves a whole pixel.
+    return None if across or down else (left % abs(width) / abs(width) % 1, top % abs(height) / abs(height) % 1)
+
+
+def _around(
+    point: tuple[float, float], edge: int, crs: str, size: tuple[float, float], phase: tuple[float, float]
+) -> GeoBox:
+    """A square of so many pixels, on the grid whose lines are so far beside 0, the point near the middle."""
     where = point_geometry(*point, crs="EPSG:4326").to_crs(crs)
     ((x, y),) = where.points
     if not (math.isfinite(x) and math.isfinite(y)):
         raise InvalidRequest(f"point: is not in {crs}", "point")
-    left = round(x / resolution - edge / 2) * resolution
-    top = round(y / resolution + edge / 2) * resolution
-    return GeoBox.from_bbox(
-        (left, top - edge * resolution, left + edge * resolution, top), crs=where.crs, shape=(edge, edge)
-    )
+    width, height = size
+    left = (round(x / width - edge / 2 - phase[0]) + phase[0]) * width
+    top = (round(y / height + edge / 2 - phase[1]) + phase[1]) * height
+    return GeoBox((edge, edge), Affine(width, 0, left, 0, -height, top), where.crs)
 
 
 def stacked(cube: xr.DataArray) -> tuple[np.ndarray[Any, Any], list[str]]:

@@ -29,7 +29,8 @@ class CubeShape:
     assets: keys of the items' assets, of which the first band is read
     crs: any that PROJ takes, or "utm"; that of most items, where None
     resolution: in units of the CRS; where None that of the assets, which `align` chooses: the finest, the coarsest, or
-        an asset's own. Assets of other resolutions are resampled.
+        an asset's own. Assets of other resolutions are resampled. Pixels of the size of the items' are where those
+        are; others have a line through 0.
     groupby: what is one moment: the time, the day by the sun, or each item. In a group the first valid pixel is taken,
         in the order of time and id.
     bbox: west, south, east, north in degrees; all that the items cover, where None

@@ -208,6 +208,42 @@ def test_the_first_band_says_what_is_read_of_several(tmp_path: Path) -> None:
     assert (found.dtype.name, found.nodata) == ("uint16", 0)
 
 
+def test_pixels_are_those_of_the_items(tmp_path: Path) -> None:
+    """Those of Landsat begin half a pixel beside the multiples of their size."""
+    pixels, place = images.numbered(16, 16), (600_015.0, 5_200_005.0)
+    path = images.write(tmp_path / "a.tif", pixels, *place, size=30.0)
+    item = images.scene("a", NOON, {"data": images.asset(path, pixels, *place, size=30.0)})
+    whole = rasterio.Affine(30, 0, place[0], 0, -30, place[1])
+    for same in (shape(), shape(resolution=30.0), shape(crs="EPSG:32632")):
+        found = Cube([item], same).loaded()
+        assert found.odc.geobox.affine == whole
+        assert np.array_equal(found.values[0], pixels)
+    part = Cube([item], shape(bbox=(10.317, 46.943, 10.318, 46.944))).loaded()
+    column, row = ~whole @ (part.odc.geobox.affine.c, part.odc.geobox.affine.f)
+    assert (column, row) == (round(column), round(row))
+    rows, columns = part.shape[1:]
+    assert np.array_equal(part.values[0], pixels[round(row) :, round(column) :][:rows, :columns])
+    around = Cube([item], shape(point=(10.3175, 46.9435), edge_size=4)).loaded()
+    column, row = ~whole @ (around.odc.geobox.affine.c, around.odc.geobox.affine.f)
+    assert np.array_equal(around.values[0], pixels[round(row) :, round(column) :][:4, :4])
+    # Other pixels have a line through 0.
+    assert Cube([item], shape(resolution=20.0)).lazy().odc.geobox.affine.c == 600_000
+
+
+def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+    pixels, path = images.numbered(4, 4), tmp_path / "a.tif"
+    place = rasterio.Affine(0.5, 0, 10, 0, -0.25, 47)
+    profile = {"driver": "GTiff", "count": 1, "width": 4, "height": 4, "dtype": "uint16", "nodata": 0}
+    with rasterio.open(path, "w", crs="EPSG:4326", transform=place, **profile) as file:
+        file.write(pixels, 1)
+    described = {**images.asset(path, pixels), "proj:transform": list(place)[:6]}
+    item = images.scene("a", NOON, {"data": described}, "EPSG:4326", geometry=box(10, 46, 12, 47))
+    found = Cube([item], shape()).loaded(16)
+    assert found.odc.geobox.affine == place
+    assert np.array_equal(found.values[0], pixels)
+    assert Cube([item], shape(resolution=0.5)).lazy().shape == (1, 2, 4)
+
+
 @pytest.mark.parametrize(("form", "name"), [("netcdf", "a.nc"), ("zarr", "a.zarr"), ("zarr", "a.zip")])
 def test_files(tmp_path: Path, form: Any, name: str) -> None:
     cube = Cube([stored(tmp_path, "a", NOON, images.numbered(4, 6))], shape()).loaded()
