@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import odc.stac
 import xarray as xr
-from odc.geo import CRSError, resxy_, xy_
+from odc.geo import CRS, CRSError, resxy_, xy_
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import point as point_geometry
 from odc.loader import RasterSource, RioDriver, RioReader
@@ -161,6 +161,9 @@ class Cube:
             if size is None:
                 raise InvalidRequest("resolution: is needed, as the items do not say theirs in one CRS", "resolution")
             return {"geobox": _around(shape.point, shape.edge_size, crs or "utm", size, phase)}
+        if shape.bbox and shape.bbox[2] > 180 and crs and _is_of_degrees(crs):
+            # Longitudes go on there, and those of the items do not: one side would be empty.
+            raise InvalidRequest(f"crs: {crs} has its edge in this box: name another, such as utm", "crs")
         place: dict[str, Any] = {"crs": crs, "bbox": shape.bbox}
         if size is not None:
             place |= {"resolution": resxy_(size[0], -size[1]), "anchor": xy_(phase)}
@@ -265,6 +268,11 @@ def _most(values: Iterable[Value | None]) -> Value | None:
         if value is not None:
             counted[value] = counted.get(value, 0) + 1
     return max(counted, key=lambda value: counted[value], default=None)
+
+
+def _is_of_degrees(crs: str) -> bool:
+    """Raises CRSError."""
+    return not crs.lower().startswith("utm") and CRS(crs).geographic
 
 
 def _phase(found: Grid) -> tuple[float, float] | None:

@@ -105,6 +105,16 @@ def test_a_solar_day_across_the_date_line(tmp_path: Path) -> None:
     assert found.values[:, 0, 0].tolist() == [1, 3]
 
 
+def test_degrees_have_an_edge_at_the_antimeridian() -> None:
+    """Half of such a cube was empty, as the items on one side have longitudes below 0."""
+    described = {"data": images.asset("https://data.invalid/a.tif", images.numbered(4, 4), 179.9, 47.0, 0.05)}
+    item = images.scene("a", NOON, described, "EPSG:4326", geometry=box(179.9, 46.8, 180, 47.0))
+    across = (179.95, 46.8, 180.05, 47.0)
+    with pytest.raises(InvalidRequest, match="EPSG:4326 has its edge in this box"):
+        Cube([item], shape(bbox=across)).lazy()
+    assert Cube([item], shape(bbox=across, crs="utm", resolution=1000.0)).lazy().shape == (1, 23, 9)
+
+
 def test_around_a_point(tmp_path: Path) -> None:
     pixels = images.numbered(64, 64)
     item = stored(tmp_path, "a", NOON, pixels)
