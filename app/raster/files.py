@@ -48,7 +48,8 @@ def _write(cube: xr.DataArray, form: Form, path: Path, compress: bool) -> None:
 
 def _named(cube: xr.DataArray) -> xr.Dataset:
     """The no-data value is an attribute, as xarray would make NaN of `_FillValue`, and floats of whole numbers."""
-    array = cube if cube.name else cube.rename("data")
+    # A name with a slash would be a group in the file.
+    array = cube if cube.name and "/" not in str(cube.name) else cube.rename("data")
     return array.to_dataset()
 
 

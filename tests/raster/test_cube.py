@@ -270,6 +270,19 @@ def test_files(tmp_path: Path, form: Any, name: str) -> None:
         assert read.data.attrs["nodata"] == 0
 
 
+@pytest.mark.parametrize(("form", "name"), [("netcdf", "a.nc"), ("zarr", "a.zarr")])
+def test_an_asset_with_a_slash_is_no_group(tmp_path: Path, form: Any, name: str) -> None:
+    item = stored(tmp_path, "a", NOON, images.numbered(4, 4))
+    item["assets"] = {"a/b": item["assets"]["data"]}
+    files.write(Cube([item], shape("a/b")).loaded(), form, tmp_path / name)
+    if form == "zarr":
+        read = xr.open_zarr(tmp_path / name, consolidated=False)
+    else:
+        read = xr.open_dataset(tmp_path / name, engine="h5netcdf")
+    with read:
+        assert np.array_equal(read.data.values[0], images.numbered(4, 4))
+
+
 def test_geotiff(tmp_path: Path) -> None:
     pixels = images.numbered(4, 6)
     path = images.write(tmp_path / "a.tif", pixels)
