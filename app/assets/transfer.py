@@ -20,7 +20,7 @@ _ATTEMPTS = 5
 _LONGEST_PAUSE = 60.0
 _ASK_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _HOPS = 10
-_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _WHOLE = re.compile(r"bytes \*/(\d+)")
 
 
@@ -87,6 +87,9 @@ class Transfer:
             else:
                 mode = "wb"
             await self._write(answer, part, mode)
+            if mode == "ab" and not _is_end(answer, _size(part)):
+                # Which a server may do: RFC 9110, 14.2.
+                raise _Passing("the server sends less than the part it was asked for")
 
     async def _write(self, answer: httpx.Response, part: Path, mode: str) -> None:
         encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
@@ -152,6 +155,12 @@ def _validator(answer: httpx.Response) -> str:
 def _start(answer: httpx.Response) -> int | None:
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     return int(found[1]) if found else None
+
+
+def _is_end(answer: httpx.Response, have: int) -> bool:
+    """Whether nothing is behind the part that came, as far as the answer says."""
+    found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    return found is None or found[2] in ("*", str(have))
 
 
 def _is_whole(answer: httpx.Response, have: int) -> bool:

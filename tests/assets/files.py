@@ -11,11 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 @dataclass
 class File:
     """`failures` are what happens to the first requests: a status, `drop` behind half of what is sent, or `swap` for
-    another file in its place."""
+    another file in its place. `most` is the bytes of a part at most."""
 
     content: bytes
     etag: str | None = '"one"'
     ranges: bool = True
+    most: int | None = None
     failures: list[int | str] = field(default_factory=list)
     redirect: str | None = None
     swapped: bytes = b""
@@ -90,8 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
         if start >= size:
             self._send(416, b"", {"Content-Range": f"bytes */{size}"})
             return
-        more |= {"Content-Range": f"bytes {start}-{size - 1}/{size}"}
-        self._send(206, file.content[start:], more, drop)
+        end = size if file.most is None else min(start + file.most, size)
+        more |= {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+        self._send(206, file.content[start:end], more, drop)
 
     def _send(self, status: int, data: bytes, headers: dict[str, str], drop: bool = False) -> None:
         self.send_response(status)

@@ -62,6 +62,15 @@ async def test_more_breaks_than_attempts_when_each_brings_something(
     assert (tmp_path / "a.tif").read_bytes() == CONTENT
 
 
+async def test_a_server_that_sends_less_than_it_is_asked_for(
+    server: Server, transfer: Transfer, tmp_path: Path
+) -> None:
+    server.files["/a.tif"] = File(CONTENT, failures=["drop"], most=30_000)
+    await transfer.fetch(f"{server.url}/a.tif", tmp_path / "a.tif", nobody)
+    assert (tmp_path / "a.tif").read_bytes() == CONTENT
+    assert ranges(server)[:3] == [None, "bytes=200000-", "bytes=230000-"]
+
+
 async def test_it_goes_on_where_another_run_stopped(server: Server, transfer: Transfer, tmp_path: Path) -> None:
     server.files["/a.tif"].failures = ["drop", 404]
     with pytest.raises(TransferFailed, match="is answered with 404 Not Found"):
