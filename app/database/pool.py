@@ -46,9 +46,9 @@ def _translated(demand: _Demand) -> Iterator[None]:
         raise TimedOut("the query took longer than this service allows: narrow it down") from None
     except asyncpg.ForeignKeyViolationError as error:
         raise Dangling("the collection was deleted in the meantime") from error
-    except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+    except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError) as error:
         raise Unavailable("another change stood in the way of this one: ask again") from error
-    except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
+    except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError, asyncpg.ConfigurationLimitExceededError) as error:
         raise Unavailable("the database has no room now") from error
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise Unavailable("the database takes no changes now") from error

@@ -90,6 +90,25 @@ async def test_query_cancelled_by_the_server_is_timed_out(database_url: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("setting", "query", "told"),
+    [
+        ("lock_timeout=100", sql("SELECT 1 FROM collections"), "stood in the way"),
+        ("temp_file_limit=0", sql("SELECT n FROM generate_series(1, 2000000) AS n ORDER BY -n"), "no room"),
+    ],
+)
+async def test_what_an_operator_bounds_is_unavailable(
+    database: Database, database_url: str, setting: str, query: Fragment, told: str
+) -> None:
+    separator = "&" if "?" in database_url else "?"
+    async with Database.opened(f"{database_url}{separator}{setting}", size=1, query_timeout=60) as bounded:
+        async with database.transaction() as transaction:
+            await transaction.execute(sql("LOCK TABLE collections IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(Unavailable, match=told):
+                await bounded.fetch(query)
+        assert await bounded.fetch(COUNT)
+
+
+@pytest.mark.parametrize(
     "url",
     ["postgresql://upesi@127.0.0.1:1/x", "postgresql://upesi@/x?host=/nowhere", "postgresql://upesi@nowhere.invalid/x"],
 )
