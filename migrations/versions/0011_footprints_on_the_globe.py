@@ -17,7 +17,7 @@ down_revision = "0010"
 _ROWS = 1000
 # Only a collection whose box goes beyond has such items, and the index in space finds those.
 _ITEMS = sa.text(
-    """SELECT i.id, i.collection, ST_AsBinary(i.geometry) AS shape
+    """SELECT CAST(i.ctid AS text) AS at, ST_AsBinary(i.geometry) AS shape
     FROM collections c JOIN items i ON i.collection = c.key
     WHERE (ST_XMin(c.envelope) < -180 OR ST_XMax(c.envelope) > 180)
         AND (i.geometry && ST_MakeEnvelope(180, -91, 360, 91, 4326)
@@ -25,11 +25,9 @@ _ITEMS = sa.text(
         AND (ST_XMin(i.geometry) < -180 OR ST_XMax(i.geometry) > 180)
     ORDER BY i.id, i.collection FOR NO KEY UPDATE OF i"""
 )
+# Where it is in the table: by its key, a planner without statistics may look through the whole collection for each.
 _PLACE = sa.text(
-    """UPDATE items SET (geometry, cell) = (CAST(given.shape AS geometry), given.cell)
-    FROM unnest(CAST(:ids AS text[]), CAST(:collections AS int[]), CAST(:shapes AS text[]), CAST(:cells AS smallint[]))
-        AS given (id, collection, shape, cell)
-    WHERE items.id = given.id AND items.collection = given.collection"""
+    "UPDATE items SET geometry = CAST(:shape AS geometry), cell = :cell WHERE ctid = CAST(CAST(:at AS text) AS tid)"
 )
 _ENVELOPES = sa.text(
     """SELECT key, ST_AsBinary(envelope) AS shape FROM collections
@@ -44,13 +42,11 @@ def upgrade() -> None:
     connection = op.get_bind()
     for rows in connection.execute(_ITEMS, execution_options={"yield_per": _ROWS}).partitions():
         placed = [_placed(shapely.from_wkb(row.shape)) for row in rows]
-        values = {
-            "ids": [row.id for row in rows],
-            "collections": [row.collection for row in rows],
-            "shapes": [footprint.ewkb().hex() for footprint in placed],
-            "cells": [cells.of_item(footprint.bounds) for footprint in placed],
-        }
-        connection.execute(_PLACE, values)
+        changes = [
+            {"at": row.at, "shape": found.ewkb().hex(), "cell": cells.of_item(found.bounds)}
+            for row, found in zip(rows, placed, strict=True)
+        ]
+        connection.execute(_PLACE, changes)
     for row in connection.execute(_ENVELOPES).all():
         # The part that ends at 180 is the first.
         parts = sorted(_parts(shapely.from_wkb(row.shape)), key=lambda part: part.bounds[2], reverse=True)
