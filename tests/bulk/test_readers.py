@@ -127,6 +127,8 @@ def test_lines_are_counted_across_blocks() -> None:
         (lines(A) + b'{"a": NaN}\n' + lines(B), [A, B], "line 2"),
         (lines(A, B)[:-20], [A], "line 2"),
         (lines(A) + b"[" * 300 + b"]" * 300 + b"\n" + lines(B), [A, B], "line 2"),
+        (b"[\n" + orjson.dumps(A) + b"," + b"[" * 1500 + b"]" * 1500 + b"]", [A], "document 2"),
+        (b'{"a":\n' + b"[" * 100_000, [], "document 1"),
         (pretty([A, B])[:-40], [A], "document 2"),
         (orjson.dumps([A, B])[:-40], [A], "document 2"),
         (pretty([A, B]) + b"garbage", [A, B], "document 3"),

@@ -123,6 +123,14 @@ async def test_catalogue_that_is_too_large_is_refused_and_not_taken_for_a_docume
         assert refused.fault == "is larger than 64 MiB"
 
 
+@pytest.mark.parametrize("head", [b'{"a":', b'{"type":"Catalog","links":[],"a":'])
+async def test_document_of_endless_depth_is_refused(tmp_path: Path, read: Read, head: bytes) -> None:
+    """The path of each bracket is written anew, which took minutes."""
+    (tmp_path / "x.json").write_bytes(head + b"[" * 100_000)
+    (refused,) = read(tmp_path / "x.json")
+    assert refused.fault == "is not JSON: is nested too deep"
+
+
 async def test_format_can_be_forced(tmp_path: Path, read: Read) -> None:
     path = tmp_path / "x"
     path.write_bytes(DOWN)

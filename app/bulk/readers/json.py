@@ -30,6 +30,10 @@ _HALF_A_PAIR = re.compile(
 _PAIR_BYTES = 12
 # A load goes on from the block it was interrupted in, so another size would lead it astray.
 _BLOCK_BYTES = 1 << 20
+# Longer paths are looked at; no document that is read has so many members inside of each other.
+_PATH_LONG, _DEPTH_AT_MOST = 5000, 1000
+# All paths of a part are there at once.
+_PART_BYTES = 1 << 12
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LISTS = {("features", "start_array"): "FeatureCollection", ("collections", "start_array"): "Collections"}
 
@@ -66,7 +70,7 @@ def outline(stream: IO[bytes]) -> str | None:
     An ItemCollection is told by its features, and a list of collections is called `Collections`.
     """
     try:
-        for prefix, event, value in ijson.parse(_from_start(stream)):
+        for prefix, event, value in _events(_from_start(stream)):
             if prefix == "type" and event == "string":
                 return str(value)
             if (prefix, event) in _LISTS:
@@ -81,10 +85,18 @@ def outline(stream: IO[bytes]) -> str | None:
 def has_link(stream: IO[bytes], *rels: str) -> bool:
     """Whether a JSON document, and nothing behind it, has a link of one of these relations."""
     try:
-        links = ijson.items(_from_start(stream), "links.item")
+        links = ijson.items(_events(_from_start(stream)), "links.item")
         return sum(isinstance(link, dict) and link.get("rel") in rels for link in links) > 0
     except (ijson.JSONError, InvalidDocument, UnicodeDecodeError):
         return False
+
+
+def _events(stream: "_Rejoined") -> Iterator[tuple[str, str, Any]]:
+    """Of the parser, which writes the path of each anew: of 100,000 nested brackets that takes minutes."""
+    for found in ijson.parse(stream, buf_size=_PART_BYTES):
+        if len(found[0]) > _PATH_LONG and found[0].count(".") > _DEPTH_AT_MOST:
+            raise InvalidDocument("is nested too deep")
+        yield found
 
 
 def _from_start(stream: IO[bytes]) -> "_Rejoined":
@@ -115,7 +127,7 @@ def _from_json(stream: "_Rejoined") -> Iterator[Entry]:
     listing = _Listing()
     members = 0
     try:
-        for prefix, event, value in ijson.parse(stream):
+        for prefix, event, value in _events(stream):
             member = listing.take(prefix, event, _number(value))
             if member is not None:
                 members += 1
