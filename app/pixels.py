@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 import orjson
 import typer
@@ -117,14 +118,13 @@ def _entries(
     href: str | None,
     statistics: bool,
 ) -> Iterator[Entry]:
-    from app.raster.ingest import About, item
+    from app.raster.ingest import About, item, name
 
     when = None if instant is None else _instant(instant)
     for file, opened in files:
-        name = file.rpartition("/")[2]
         about = About(
             collection,
-            href=_href(file) if href is None else href + name,
+            href=_href(file) if href is None else href + _part(name(file), href),
             instant=when,
             asset=asset,
             statistics=statistics,
@@ -145,6 +145,11 @@ def _without(file: str, fault: str) -> str:
 def _href(file: str) -> str:
     """Where the file is, for whoever reads the item elsewhere on this machine."""
     return file if "://" in file else Path(file).resolve().as_uri()
+
+
+def _part(name: str, prefix: str) -> str:
+    """The name of a file behind a prefix: encoded, but in a bucket and in a folder, whose names are as they are."""
+    return name if prefix.startswith(("s3://", "gs://", "/")) else quote(name)
 
 
 def _instant(text: str) -> datetime:

@@ -72,13 +72,22 @@ def test_from_files_to_pixels(upesi: Upesi, tmp_path: Path) -> None:
     assert b"is there already" in upesi("cube", "--to", tmp_path / "here", "--asset", "data").stderr
 
 
-def test_an_item_is_printed(upesi: Upesi, tmp_path: Path) -> None:
-    path = images.write(tmp_path / "a.tif", images.numbered(4, 4))
-    place = ("--collection", "x", "--href", "https://data.example.com/")
+@pytest.mark.parametrize(
+    ("name", "prefix", "href"),
+    [
+        ("a.tif", "https://data.example.com/", "https://data.example.com/a.tif"),
+        ("a#1?b %.tif", "https://data.example.com/", "https://data.example.com/a%231%3Fb%20%25.tif"),
+        ("a#1.tif", "s3://bucket/", "s3://bucket/a#1.tif"),
+        ("a#1.tif", "/data/", "/data/a#1.tif"),
+    ],
+)
+def test_an_item_is_printed(upesi: Upesi, tmp_path: Path, name: str, prefix: str, href: str) -> None:
+    path = images.write(tmp_path / name, images.numbered(4, 4))
+    place = ("--collection", "x", "--href", prefix)
     done = upesi("ingest", path, *place, "--datetime", "2024-07-16T12:00:00Z", "--dry-run")
     assert done.returncode == 0, done.stderr
     item = orjson.loads(done.stdout)
-    assert item["assets"]["data"]["href"] == "https://data.example.com/a.tif"
+    assert item["assets"]["data"]["href"] == href
     assert item["properties"]["datetime"] == "2024-07-16T12:00:00Z"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import rasterio
 from pystac.utils import datetime_to_str, str_to_datetime
@@ -69,7 +69,7 @@ def item(source: str, about: About, opened: File | None = None) -> dict[str, Any
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": [_SCHEMA.format(extension) for extension in extensions],
-        "id": about.id or PurePosixPath(urlsplit(source).path).stem,
+        "id": about.id or PurePosixPath(name(source)).stem,
         "collection": about.collection,
         "geometry": geometry,
         "bbox": bbox,
@@ -78,6 +78,13 @@ def item(source: str, about: About, opened: File | None = None) -> dict[str, Any
         "links": [{"rel": "collection", "href": about.collection, "type": "application/json"}],
         "assets": {about.asset: asset},
     }
+
+
+def name(source: str) -> str:
+    """Of a file: the last part of its path, in which `?` and `#` are like all others, or of its URL's."""
+    if source.startswith(("http://", "https://")):
+        return unquote(urlsplit(source).path.rpartition("/")[2])
+    return source.rpartition("/")[2]
 
 
 @contextmanager

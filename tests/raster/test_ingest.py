@@ -17,7 +17,7 @@ from rasterio.warp import transform_bounds
 from app.demo import rasters
 from app.errors import InvalidDocument
 from app.raster.grids import grid
-from app.raster.ingest import About, item
+from app.raster.ingest import About, item, name
 from app.stac.item import check_item
 from tests.raster import images
 
@@ -121,6 +121,24 @@ def test_control_points(tmp_path: Path) -> None:
     assert made(tmp_path / "a.tif")["bbox"] == pytest.approx([10, 49, 11, 50], abs=0.3)
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("/data/a#1.tif", "a#1.tif"),
+        ("a?b=1.tif", "a?b=1.tif"),
+        ("s3://bucket/a/b?c#1.tif", "b?c#1.tif"),
+        ("https://x.example/a%20b.tif?sig=c/d.tif#e", "a b.tif"),
+    ],
+)
+def test_names_of_files(source: str, expected: str) -> None:
+    assert name(source) == expected
+
+
+def test_files_that_differ_behind_a_mark_are_two_items(tmp_path: Path) -> None:
+    found = [made(images.write(tmp_path / f"a#{number}.tif", images.numbered(2, 2))) for number in (1, 2)]
+    assert [item["id"] for item in found] == ["a#1", "a#2"]
+
+
 def test_what_nobody_knows_the_place_of(tmp_path: Path) -> None:
     profile = {"driver": "GTiff", "count": 1, "height": 4, "width": 4, "dtype": "uint8"}
     with warnings.catch_warnings():
@@ -133,6 +151,6 @@ def test_what_nobody_knows_the_place_of(tmp_path: Path) -> None:
 
 def test_what_is_no_raster(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_text("no")
-    for name in ("a.tif", "b.tif"):
-        with pytest.raises(InvalidDocument, match=name):
-            item(str(tmp_path / name), ABOUT)
+    for file in ("a.tif", "b.tif"):
+        with pytest.raises(InvalidDocument, match=file):
+            item(str(tmp_path / file), ABOUT)
