@@ -13,13 +13,18 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import orjson
 import rasterio
+import shapely
 from pystac.utils import datetime_to_str, str_to_datetime
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 from rio_stac.stac import get_dataset_geom, get_media_type, get_projection_info, get_raster_info
+from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
 
 from app.errors import InvalidDocument
 from app.raster.reading import configured
@@ -59,7 +64,7 @@ def item(source: str, about: About, opened: File | None = None) -> dict[str, Any
         if placed.crs is None:
             raise InvalidDocument(f"{source}: has no CRS, so nobody knows where it is")
         geometry, bbox = _footprint(placed)
-        asset = _asset(source, file, about) | _grid(placed)
+        asset = _asset(source, file, about) | _grid(file, placed)
         bands = asset["bands"]
         properties = {"datetime": _instant(file, about, source)} | dict(about.properties)
     extensions = ["projection/v2.0.0", "raster/v2.0.0"]
@@ -111,11 +116,15 @@ def _georeferenced(file: DatasetReader) -> Iterator[DatasetReader | WarpedVRT]:
 
 def _footprint(file: DatasetReader | WarpedVRT) -> tuple[dict[str, Any], list[float]]:
     """The outline in longitude and latitude, cut where it crosses the antimeridian, and its box (RFC 7946, 5.2)."""
-    geometry: dict[str, Any] = get_dataset_geom(file, densify_pts=_DENSITY, precision=_DIGITS)["footprint"]
+    try:
+        found = shapely.geometry.shape(get_dataset_geom(file, densify_pts=_DENSITY, precision=_DIGITS)["footprint"])
+    except CPLE_BaseError:  # as of the whole disk that a satellite sees from afar
+        found = shapely.Polygon()
+    if found.is_empty or not all(map(math.isfinite, found.bounds)):
+        raise InvalidDocument("its corners have no longitude and latitude in its CRS")
+    geometry: dict[str, Any] = orjson.loads(shapely.to_geojson(_turned(found)))
     parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
     rings = [[position for ring in part for position in ring] for part in parts]
-    if not all(map(math.isfinite, (number for ring in rings for position in ring for number in position))):
-        raise InvalidDocument("its corners have no longitude and latitude in its CRS")
     south, north = (pick(y for ring in rings for _, y, *_ in ring) for pick in (min, max))
     longitudes = [[x for x, *_ in ring] for ring in rings]
     east_of = [ring for ring in longitudes if min(ring) >= 0]
@@ -128,14 +137,24 @@ def _footprint(file: DatasetReader | WarpedVRT) -> tuple[dict[str, Any], list[fl
     return {"type": geometry["type"], "coordinates": geometry["coordinates"]}, [west, south, east, north]
 
 
-def _grid(file: DatasetReader | WarpedVRT) -> dict[str, Any]:
-    found = get_projection_info(file)
-    authority = file.crs.to_authority()
+def _turned(outline: BaseGeometry) -> BaseGeometry:
+    """Between -180 and 180: a raster in degrees may lie beyond, as those from 0 to 360 do."""
+    west, _, east, _ = outline.bounds
+    if west >= -180 and east <= 180:
+        return outline
+    turns = range(math.floor((west + 180) / 360), math.ceil((east + 180) / 360))
+    worlds = [shapely.clip_by_rect(outline, -180 + 360 * turn, -90, 180 + 360 * turn, 90) for turn in turns]
+    return shapely.union_all([translate(world, -360 * turn) for turn, world in zip(turns, worlds, strict=True)])
+
+
+def _grid(file: DatasetReader, placed: DatasetReader | WarpedVRT) -> dict[str, Any]:
+    """Of a file with control points no transform, as that would be another's: that of the grid they make of it."""
+    found = get_projection_info(placed)
+    authority = placed.crs.to_authority()
     code = ":".join(authority) if authority else None
-    crs = {"proj:code": code} if code else {"proj:code": None, "proj:wkt2": file.crs.to_wkt(version="WKT2_2019")}
-    return (
-        crs | {f"proj:{name}": found[name] for name in ("shape", "bbox")} | {"proj:transform": found["transform"][:6]}
-    )
+    crs = {"proj:code": code} if code else {"proj:code": None, "proj:wkt2": placed.crs.to_wkt(version="WKT2_2019")}
+    transform = {"proj:transform": found["transform"][:6]} if placed is file else {}
+    return crs | {"proj:shape": list(file.shape), "proj:bbox": found["bbox"]} | transform
 
 
 def _asset(source: str, file: DatasetReader, about: About) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import orjson
 import pystac
 import pytest
 import rasterio
+import shapely
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rasterio.control import GroundControlPoint
 from rasterio.warp import transform_bounds
@@ -101,6 +102,40 @@ def test_across_the_antimeridian(tmp_path: Path) -> None:
     assert south < north
 
 
+@pytest.mark.parametrize(
+    ("west", "bbox"),
+    [
+        (178.0, [178, 6, -174, 10]),
+        (200.0, [-160, 6, -152, 10]),
+        (-190.0, [170, 6, 178, 10]),
+        (-184.0, [176, 6, -176, 10]),
+    ],
+)
+def test_longitudes_beyond_180(tmp_path: Path, west: float, bbox: list[float]) -> None:
+    pixels = np.ones((4, 8), "uint8")
+    found = made(images.write(tmp_path / "a.tif", pixels, west, 10.0, crs="EPSG:4326", size=1.0))
+    assert found["bbox"] == bbox
+    assert found["geometry"]["type"] == ("MultiPolygon" if bbox[0] > bbox[2] else "Polygon")
+    assert shapely.geometry.shape(found["geometry"]).area == pytest.approx(32)
+    assert found["assets"]["data"]["proj:bbox"] == [west, 6, west + 8, 10]
+
+
+@pytest.mark.parametrize("west", [0.0, -180.0, -0.5, -202.5])
+def test_all_around_the_world(tmp_path: Path, west: float) -> None:
+    found = made(images.write(tmp_path / "a.tif", np.ones((4, 8), "uint8"), west, 90.0, crs="EPSG:4326", size=45.0))
+    assert found["bbox"] == [-180, -90, 180, 90]
+    assert found["geometry"]["type"] == "Polygon"
+
+
+def test_corners_beside_the_earth(tmp_path: Path) -> None:
+    """The whole disk that a satellite sees from afar."""
+    path = images.write(
+        tmp_path / "a.tif", np.ones((4, 4), "uint8"), -6e6, 6e6, size=3e6, crs="+proj=geos +h=35785831 +lon_0=0"
+    )
+    with pytest.raises(InvalidDocument, match="no longitude and latitude"):
+        item(str(path), ABOUT)
+
+
 def test_a_crs_of_its_own(tmp_path: Path) -> None:
     own = "+proj=laea +lat_0=10 +lon_0=20 +units=m +ellps=GRS80"
     found = made(images.write(tmp_path / "a.tif", images.numbered(4, 4), 0.0, 0.0, crs=own))
@@ -118,7 +153,11 @@ def test_control_points(tmp_path: Path) -> None:
         with rasterio.open(tmp_path / "a.tif", "w", **profile) as file:
             file.write(np.ones((1, 4, 4), "uint8"))
             file.gcps = (points, rasterio.CRS.from_epsg(4326))
-    assert made(tmp_path / "a.tif")["bbox"] == pytest.approx([10, 49, 11, 50], abs=0.3)
+    found = made(tmp_path / "a.tif")
+    assert found["bbox"] == pytest.approx([10, 49, 11, 50], abs=0.3)
+    # Of the file itself: a grid that is made of the points has other pixels.
+    assert found["assets"]["data"]["proj:shape"] == [4, 4]
+    assert "proj:transform" not in found["assets"]["data"]
 
 
 @pytest.mark.parametrize(
