@@ -34,6 +34,8 @@ from app.raster.values import as_json
 _SCHEMA = "https://stac-extensions.github.io/{}/schema.json"
 _COLORS = ("red", "green", "blue")
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+# What STAC calls otherwise.
+_COMPLEX = {"complex_int16": "cint16", "complex64": "cfloat32", "complex128": "cfloat64"}
 # Points on each edge of the footprint: as many as GDAL takes.
 _DENSITY = 21
 # Degrees to seven digits are a centimetre.
@@ -162,10 +164,18 @@ def _asset(source: str, file: DatasetReader, about: About) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         kind = _COG if layout == "COG" else get_media_type(file)
-        measured = get_raster_info(file, max_size=_STATISTICS_PIXELS) if about.statistics else [{}] * file.count
+        # Complex pixels have no least and no most.
+        measures = about.statistics and not any(name.startswith("complex") for name in file.dtypes)
+        measured = get_raster_info(file, max_size=_STATISTICS_PIXELS) if measures else [{}] * file.count
     described = {"href": about.href or source, "type": kind and str(kind), "roles": list(about.roles)}
-    bands = [_band(file, number, found) for number, found in enumerate(measured)]
+    bands = [_band(file, number, found) for number, found in enumerate(map(_measured, measured))]
     return {name: value for name, value in described.items() if value} | {"bands": bands}
+
+
+def _measured(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where no pixel is valid, 0 is the least of none."""
+    is_empty = found.get("statistics", {}).get("valid_percent") == 0
+    return {"statistics": {"valid_percent": 0}} if is_empty else found
 
 
 def _band(file: DatasetReader, number: int, measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,17 +184,24 @@ def _band(file: DatasetReader, number: int, measured: Mapping[str, Any]) -> dict
     said = {
         "name": file.descriptions[number] or (color if color in _COLORS else f"b{number + 1}"),
         "eo:common_name": color if color in _COLORS else None,
-        "data_type": file.dtypes[number],
+        "data_type": _COMPLEX.get(file.dtypes[number], file.dtypes[number]),
         "nodata": as_json(_plain(nodata)),
         "unit": file.units[number] or None,
         "raster:scale": None if file.scales[number] == 1 else file.scales[number],
         "raster:offset": None if file.offsets[number] == 0 else file.offsets[number],
         "raster:sampling": file.tags().get("AREA_OR_POINT", "").lower() or None,
-        "raster:spatial_resolution": file.res[0] if file.res[0] == file.res[1] else None,
+        "raster:spatial_resolution": _metres(file),
         "statistics": measured.get("statistics"),
         "raster:histogram": measured.get("histogram"),
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _metres(file: DatasetReader) -> float | None:
+    """The size of a square pixel, where it is one on the ground: degrees are none."""
+    if file.crs is None or not file.crs.is_projected or file.res[0] != file.res[1]:
+        return None
+    return float(file.res[0] * file.crs.linear_units_factor[1])
 
 
 def _plain(value: float | None) -> float | None:

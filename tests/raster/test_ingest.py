@@ -136,6 +136,31 @@ def test_corners_beside_the_earth(tmp_path: Path) -> None:
         item(str(path), ABOUT)
 
 
+@pytest.mark.parametrize(("data_type", "said"), [("complex64", "cfloat32"), ("complex128", "cfloat64")])
+def test_complex_pixels_have_no_statistics(tmp_path: Path, data_type: str, said: str) -> None:
+    path = images.write(tmp_path / "a.tif", images.numbered(4, 4).astype(data_type))
+    (band,) = made(path, About("things", instant=NOON, statistics=True))["assets"]["data"]["bands"]
+    assert band["data_type"] == said
+    assert "statistics" not in band
+
+
+def test_no_valid_pixel_has_no_least(tmp_path: Path) -> None:
+    path = images.write(tmp_path / "a.tif", np.zeros((4, 4), "uint8"))
+    (band,) = made(path, About("things", instant=NOON, statistics=True))["assets"]["data"]["bands"]
+    assert band["statistics"] == {"valid_percent": 0}
+    assert "raster:histogram" not in band
+
+
+@pytest.mark.parametrize(
+    ("crs", "size", "expected"), [("EPSG:4326", 0.5, None), ("EPSG:32632", 10.0, 10.0), ("EPSG:2263", 100.0, 30.48)]
+)
+def test_spatial_resolution_is_in_metres(tmp_path: Path, crs: str, size: float, expected: float | None) -> None:
+    west, north = (900_000.0, 200_000.0) if crs == "EPSG:2263" else (5.0, 5.0)
+    path = images.write(tmp_path / "a.tif", images.numbered(2, 2), west, north, size=size, crs=crs)
+    (band,) = made(path)["assets"]["data"]["bands"]
+    assert band.get("raster:spatial_resolution") == (None if expected is None else pytest.approx(expected, abs=1e-3))
+
+
 def test_a_crs_of_its_own(tmp_path: Path) -> None:
     own = "+proj=laea +lat_0=10 +lon_0=20 +units=m +ellps=GRS80"
     found = made(images.write(tmp_path / "a.tif", images.numbered(4, 4), 0.0, 0.0, crs=own))
