@@ -79,7 +79,7 @@ def main() -> None:
         sys.exit(1)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            _print_error(f"UPESI_{str(fault['loc'][0]).upper()}: {fault['msg']}")
+            _print_error(f"UPESI_{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -103,6 +103,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
     Without UPESI_DATABASE_URL a private PostgreSQL cluster is made, started and migrated in UPESI_DATA_DIR.
     """
     settings = Settings()
+    settings.check_folders()
     check_address(host, port)
     with ready.served(settings) as url:
         _serve(settings, url, host, port, workers)

@@ -65,6 +65,7 @@ _log = logging.getLogger("upesi")
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service. `settings` come from the environment where they are not given, as a worker process has them."""
     settings = settings or Settings()
+    settings.check_folders()
     app = FastAPI(
         title=settings.catalog_title,
         description=settings.catalog_description,

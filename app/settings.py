@@ -1,5 +1,6 @@
 """The settings: one frozen object, read once from `UPESI_*` variables and then passed, never a global."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -19,11 +20,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.errors import SetupError
 from app.limits.client import Network, network
 from app.limits.rate import PATTERN
 
 # What app.stac.access reads.
 _SCOPE = re.compile("stac:(read|write|create|update|delete)(:.+)?")
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
+_LAST_PORT = 65_535
 
 
 def default_data_dir() -> Path:
@@ -51,6 +56,14 @@ def _urls(text: object) -> object:
 
 def _networks(value: object) -> object:
     return tuple(network(part) for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _object(text: object) -> object:
+    """Of a text that is JSON."""
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        raise ValueError("is not JSON") from None
 
 
 class Settings(BaseSettings):
@@ -143,7 +156,7 @@ class Settings(BaseSettings):
         str | None,
         Field(
             description="URL the service is reached under; without it links follow the request",
-            pattern="^https?://",
+            pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$",
         ),
     ] = None
     root_path: Annotated[
@@ -232,6 +245,8 @@ class Settings(BaseSettings):
     ] = ("scope", "scp")
     oidc_scopes: Annotated[
         dict[str, str],
+        NoDecode,
+        BeforeValidator(_object),
         Field(description="What the issuer's own scopes and roles stand for, as a JSON object: its name, our scopes"),
     ] = {}
     require_if_match: Annotated[
@@ -250,6 +265,8 @@ class Settings(BaseSettings):
     ] = None
     href_rules: Annotated[
         dict[str, str],
+        NoDecode,
+        BeforeValidator(_object),
         Field(
             description="Prefixes of asset hrefs and what stands in their place, as a JSON object; each ends with `/`"
         ),
@@ -280,6 +297,35 @@ class Settings(BaseSettings):
     def servers(self, primary: str) -> list[str]:
         """The URLs of the database: that of its primary, which may be the embedded one, and those of its replicas."""
         return [primary, *self.read_database_urls]
+
+    def check_folders(self) -> None:
+        """Of files that a service hands out or opens. Raises SetupError, which names the variable."""
+        for name in ("static_dir", "asset_dir", "browser_dir"):
+            folder: Path | None = getattr(self, name)
+            if folder is not None and not folder.is_dir():
+                raise SetupError(f"UPESI_{name.upper()}: there is no folder {str(folder)!r}")
+
+    @field_validator("rate_limit_redis")
+    @classmethod
+    def _is_of_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("is no URL that begins with redis://, rediss:// or unix://")
+        return url
+
+    @field_validator("metrics")
+    @classmethod
+    def _has_a_port(cls, address: str) -> str:
+        if ":" in address and int(address.rpartition(":")[2]) > _LAST_PORT:
+            raise ValueError(f"ports end at {_LAST_PORT}")
+        return address
+
+    @field_validator("asset_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no host such as example.com or example.com:8443")
+        return tuple(host.lower() for host in hosts)
 
     @field_validator("href_rules")
     @classmethod

@@ -295,10 +295,20 @@ def test_database_that_is_not_there_is_one_line(upesi: Upesi, tmp_path: Path, da
         ("migrate", "UPESI_DATABASE_URL", "mysql://x"),
         ("doctor", "UPESI_ROOT_PATH", "/a/"),
         ("demo", "UPESI_PUBLIC_URL", "x"),
+        ("migrate", "UPESI_HREF_RULES", "x"),
+        ("migrate", "UPESI_OIDC_SCOPES", "x"),
     ],
 )
 def test_bad_setting_is_one_line_with_its_name(upesi: Upesi, command: str, name: str, value: str) -> None:
-    one_line(upesi(command, **{name: value}), name)
+    done = upesi(command, **{name: value})
+    one_line(done, name)
+    assert "Value error" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["UPESI_STATIC_DIR", "UPESI_ASSET_DIR", "UPESI_BROWSER_DIR"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_folder_that_is_not_there_is_one_line(upesi: Upesi, name: str, workers: str) -> None:
+    one_line(upesi("serve", "--workers", workers, **{name: "/nowhere"}), f"{name}: there is no folder '/nowhere'")
 
 
 def test_each_bad_setting_is_told(upesi: Upesi) -> None:
