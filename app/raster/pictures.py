@@ -80,6 +80,8 @@ def _read(file: File, style: Style, read: Callable[[Reader, tuple[int, ...]], Im
     with configured(file.options), Reader(file.name, options=options) as reader:
         if style.nodata is not None and not holds(reader.dataset.dtypes[0], style.nodata):
             raise InvalidRequest(f"nodata: {style.nodata:g} is no value of {reader.dataset.dtypes[0]}", "nodata")
+        if reader.dataset.dtypes[0].startswith("complex"):
+            raise InvalidRequest("assets: the pixels are complex numbers, which have no colours", "assets")
         bands = (1, 2, 3) if single and reader.dataset.count >= 3 else (1,)
         return read(reader, bands)
 

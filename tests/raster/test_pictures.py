@@ -111,6 +111,9 @@ def test_faults(red: Path, tmp_path: Path) -> None:
     for nodata in (float("nan"), -1.0, 0.5, 70_000.0):
         with pytest.raises(InvalidRequest, match="is no value of uint16"):
             pictures.preview((File(str(red)),), Style(("red",), nodata=nodata), 16, "png")
+    complex_numbers = images.write(tmp_path / "c.tif", np.ones((4, 4), "complex64"))
+    with pytest.raises(InvalidRequest, match="complex numbers"):
+        pictures.preview((File(str(complex_numbers)),), Style(("red",)), 16, "png")
     (tmp_path / "no.tif").write_text("no")
     with pytest.raises(Unreadable):
         pictures.preview((File(str(tmp_path / "no.tif")),), Style(("red",)), 16, "png")
