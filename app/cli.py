@@ -11,7 +11,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Annotated, TypeVar
 
@@ -26,6 +25,7 @@ from app import admission, client, console, indexing, pixels
 from app import demo as demo_catalogue
 from app.api.connection import Connection
 from app.api.listening import check_address, parted
+from app.assets.configuration import signers
 from app.bulk import compact as compaction
 from app.bulk.load import Loader, OnError
 from app.bulk.prepare import calm_collector
@@ -40,6 +40,7 @@ from app.errors import SetupError, UpesiError
 from app.exports import file as export_file
 from app.exports.file import ExportFormat
 from app.observing import logs
+from app.observing.processes import folder_of_metrics
 from app.settings import Settings
 from app.sql.loading import Mode
 from app.stac.search import Search
@@ -102,8 +103,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> 
 
     Without UPESI_DATABASE_URL a private PostgreSQL cluster is made, started and migrated in UPESI_DATA_DIR.
     """
-    settings = Settings()
-    settings.check_folders()
+    settings = _checked()
     check_address(host, port)
     with ready.served(settings) as url:
         _serve(settings, url, host, port, workers)
@@ -301,7 +301,7 @@ async def _with_one_connection(url: str, ask: Callable[[Database], Awaitable[Ans
 @app.command(epilog=console.examples("demo --port 8000"))
 def demo(host: Host = "127.0.0.1", port: Port = 8080, workers: Workers = 1) -> None:
     """Load the demo catalogue, made here without a network, and serve it."""
-    settings = Settings()
+    settings = _checked()
     check_address(host, port)
     with ready.migrated(settings) as url:
         static = settings.data_dir / "static"
@@ -325,10 +325,18 @@ def _introduce(url: str) -> None:
     )
 
 
+def _checked() -> Settings:
+    """With what each worker reads again: one that ends there is begun anew without end. Raises SetupError."""
+    settings = Settings()
+    settings.check_folders()
+    signers(settings)
+    return settings
+
+
 def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> None:
     # Worker processes are started afresh: the environment is how they learn of the embedded cluster.
     os.environ["UPESI_DATABASE_URL"] = url
-    with _folder_of_metrics(settings, workers), parted():
+    with folder_of_metrics(settings.metrics, workers), parted():
         uvicorn.run(
             "app.main:create_app",
             factory=True,
@@ -344,17 +352,6 @@ def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> 
             timeout_graceful_shutdown=settings.stop_timeout,
             timeout_worker_healthcheck=_WORKER_SECONDS,
         )
-
-
-@contextmanager
-def _folder_of_metrics(settings: Settings, workers: int) -> Iterator[None]:
-    """Where several workers keep their metrics, so that any of them can tell those of all."""
-    if settings.metrics == "off" or workers == 1 or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        yield
-        return
-    with TemporaryDirectory(prefix="upesi-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        yield
 
 
 async def _load(url: str, job: Job, told: Told) -> None:

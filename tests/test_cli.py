@@ -311,6 +311,12 @@ def test_folder_that_is_not_there_is_one_line(upesi: Upesi, name: str, workers: 
     one_line(upesi("serve", "--workers", workers, **{name: "/nowhere"}), f"{name}: there is no folder '/nowhere'")
 
 
+@pytest.mark.parametrize("command", ["serve", "demo"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_signers_that_are_wrong_are_one_line(upesi: Upesi, command: str, workers: str) -> None:
+    one_line(upesi(command, "--workers", workers, UPESI_SIGNERS="["), "UPESI_SIGNERS: is not JSON")
+
+
 def test_each_bad_setting_is_told(upesi: Upesi) -> None:
     done = upesi("doctor", UPESI_POOL_SIZE="0", UPESI_MAX_LIMIT="many")
     assert done.returncode == 1
