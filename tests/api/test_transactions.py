@@ -101,7 +101,7 @@ FAULTS: list[tuple[Document, list[str]]] = [
     (item() | {"properties": {"datetime": "yesterday"}}, ["properties.datetime"]),
     (item() | {"links": [{"rel": "via"}, {"href": 5}]}, ["links.0.href", "links.1.rel", "links.1.href"]),
     (item() | {"assets": {"a": {}, "b": {"href": 5}}}, ["assets.a.href", "assets.b.href"]),
-    (item(geometry=point(400.0, 1.0)), ["bbox", "geometry.coordinates"]),
+    (item(geometry=point(400.0, 1.0)) | {"bbox": [400.0, 1.0, 400.0, 1.0]}, ["bbox", "geometry.coordinates"]),
     (item() | {"bbox": [50.0, 10.0, 50.0, 10.0]}, ["bbox"]),
     (item() | {"id": 5, "properties": {"datetime": None}, "bbox": None}, ["", "id", "properties.datetime"]),
 ]
