@@ -4,9 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyproj
 import pytest
 import shapely
 import stac_geoparquet.arrow
@@ -173,6 +175,59 @@ def test_columns_that_items_cannot_have_are_refused(tmp_path: Path, name: str, v
     pq.write_table(pa.Table.from_pylist([row("a", gsd=1)]).append_column(name, values), tmp_path / "x")
     (found,) = entries(tmp_path / "x")
     assert found.place == "schema"
+    assert str(found.fault).startswith(fault)
+
+
+def of_geopandas(path: Path, crs: str | None, **options: Any) -> Path:
+    columns = [{name: value for name, value in row("a").items() if name != "geometry"}]
+    geopandas.GeoDataFrame(columns, geometry=[shapely.Point(1, 2)], crs=crs).to_parquet(path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    "crs",
+    [None, "OGC:CRS84", "EPSG:4326", "EPSG:4979", "+proj=longlat +datum=WGS84", pyproj.CRS(4326).to_wkt("WKT1_GDAL")],
+)
+def test_coordinates_in_degrees_by_any_name(tmp_path: Path, crs: str | None) -> None:
+    (found,) = entries(of_geopandas(tmp_path / "x", crs))
+    assert found.fault is None
+    assert found.document["geometry"] == point(1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("crs", "name"),
+    [
+        ("EPSG:32633", "EPSG:32633"),
+        ("EPSG:3857", "EPSG:3857"),
+        ("EPSG:4269", "EPSG:4269"),
+        ("+proj=utm +zone=33 +datum=WGS84", "'unknown'"),
+    ],
+)
+def test_other_coordinates_are_not_taken_for_degrees(tmp_path: Path, crs: str, name: str) -> None:
+    (found,) = entries(of_geopandas(tmp_path / "x", crs))
+    assert found.place == "schema"
+    assert found.fault == f"has geometries in {name}, and those of items are in longitude and latitude (OGC:CRS84)"
+
+
+def test_native_geometries_are_refused_once(tmp_path: Path) -> None:
+    (found,) = entries(of_geopandas(tmp_path / "x", "OGC:CRS84", geometry_encoding="geoarrow"))
+    assert found.place == "schema"
+    assert found.fault == "has geometries in the encoding 'point', and of GeoParquet WKB alone is read"
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        (b"{", "has metadata 'geo' whose text is not JSON: "),
+        (
+            b'{"columns": {"geometry": {"encoding": "WKB", "crs": "WGS 84"}}}',
+            "has geometries in a coordinate system of",
+        ),
+    ],
+)
+def test_metadata_of_another_form_are_refused(tmp_path: Path, said: bytes, fault: str) -> None:
+    pq.write_table(pa.Table.from_pylist([row("a")]).replace_schema_metadata({"geo": said}), tmp_path / "x")
+    (found,) = entries(tmp_path / "x")
     assert str(found.fault).startswith(fault)
 
 

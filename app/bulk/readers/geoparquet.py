@@ -32,6 +32,8 @@ MEMBERS = (
 _BATCH_ROWS = 500
 _GEOMETRIES = ("geometry", "proj:geometry")
 _BOX = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
+# GeoParquet has x first in each of them.
+_DEGREES = {"OGC:CRS84", "OGC:CRS84h", "EPSG:4326", "EPSG:4979"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,8 +41,9 @@ def entries(path: Path) -> Iterator[Entry]:
     """The collections of the file's metadata, then its items."""
     try:
         file = pq.ParquetFile(path)
-        yield from _collections(file.metadata.metadata or {})
-        if (fault := _fault_of(file.schema_arrow)) is not None:
+        metadata = file.metadata.metadata or {}
+        yield from _collections(metadata)
+        if (fault := _fault_of(file.schema_arrow) or _fault_of_geometries(metadata)) is not None:
             yield Entry("schema", fault=fault)
             return
         for group in range(file.num_row_groups):
@@ -59,6 +62,42 @@ def _fault_of(schema: pa.Schema) -> str | None:
         if any(pa.types.is_map(each) and not _is_text(each.key_type) for each in _types(of)):
             return f"has in column {name!r} a map whose keys are no texts, which JSON cannot hold"
     return None
+
+
+def _fault_of_geometries(metadata: dict[bytes, bytes]) -> str | None:
+    """Of what GeoParquet's own metadata say: items have WKB in degrees, and so have files without such metadata."""
+    try:
+        described = documents.parse(metadata.get(b"geo", b"{}"))
+    except InvalidDocument as error:
+        return f"has metadata 'geo' whose text {error}"
+    match described:
+        case {"columns": {"geometry": {"encoding": encoding}}} if encoding != "WKB":
+            return f"has geometries in the encoding {encoding!r}, and of GeoParquet WKB alone is read"
+        case {"columns": {"geometry": {"crs": crs}}} if crs is not None and not _is_in_degrees(crs):
+            return f"has geometries in {_name_of(crs)}, and those of items are in longitude and latitude (OGC:CRS84)"
+    return None
+
+
+def _is_in_degrees(crs: Any) -> bool:
+    """PROJJSON, which has an id only where its writer knew one."""
+    match crs:
+        case {"id": {"authority": authority, "code": code}}:
+            return f"{authority}:{code}" in _DEGREES
+        case {"type": "GeographicCRS", "datum": {"name": datum}} | {
+            "type": "GeographicCRS",
+            "datum_ensemble": {"name": datum},
+        }:
+            return str(datum).startswith("World Geodetic System 1984")
+    return False
+
+
+def _name_of(crs: Any) -> str:
+    match crs:
+        case {"id": {"authority": authority, "code": code}}:
+            return f"{authority}:{code}"
+        case {"name": str(name)}:
+            return repr(name)
+    return "a coordinate system of another form than PROJJSON"
 
 
 def _types(of: pa.DataType) -> Iterator[pa.DataType]:
