@@ -205,12 +205,13 @@ async def test_next_links_by_get_and_post(site: Website, read: Read) -> None:
         (page("b", href="file:///etc/passwd"), "is not on the web"),
         (page("b", href="/i", method="DELETE"), "has a next link with the method DELETE"),
         (page("b", href=1), "has a next link that cannot be followed"),
+        (page("b", href="/s", method="POST", body=[1], merge=True), "has a next link that cannot be followed"),
         (page("b", href="/missing"), "is answered with 404"),
         ([], "is not a page"),
         ({"links": []}, "is not a page of items"),
         (b"<html>", "is not JSON"),
     ],
-    ids=["cycle", "file", "method", "no href", "missing", "list", "no features", "no JSON"],
+    ids=["cycle", "file", "method", "no href", "no object to merge", "missing", "list", "no features", "no JSON"],
 )
 async def test_broken_page_is_told_behind_the_items_before_it(
     site: Website, read: Read, second: Any, fault: str
@@ -221,6 +222,30 @@ async def test_broken_page_is_told_behind_the_items_before_it(
     assert fault in str(refused.fault)
     assert refused.place.startswith(site.url)
     assert ids(good) == (["a", "b"] if isinstance(second, dict) and second.get("features") else ["a"])
+
+
+@pytest.mark.parametrize(
+    "second", [{"links": []}, {"collections": None}, {"collections": 1}, {"collections": {"a": 1}}]
+)
+async def test_page_without_collections_is_told_behind_those_before_it(site: Website, read: Read, second: Any) -> None:
+    site.pages |= {
+        "/": CATALOG | {"conformsTo": [], "links": [link("data", "/collections")]},
+        "/collections": {"collections": [collection()], "links": [link("next", "/collections?page=2")]},
+        "/collections/things/items?limit=250": page("a"),
+        "/collections?page=2": second,
+    }
+    *good, refused = read(f"{site.url}/")
+    assert ids(good) == ["things", "a"]
+    assert refused.place == f"{site.url}/collections?page=2"
+    assert refused.fault == "is not a list of collections: it has no collections"
+
+
+async def test_links_whose_relation_is_no_text_are_passed_by(site: Website, read: Read) -> None:
+    site.pages |= {
+        "/c": CATALOG | {"links": [link("child", "/d"), {"rel": ["data"], "href": "/e"}]},
+        "/d": collection(),
+    }
+    assert ids(read(f"{site.url}/c")) == ["things"]
 
 
 @pytest.fixture

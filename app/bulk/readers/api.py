@@ -18,8 +18,7 @@ def is_api(document: Any) -> bool:
     """Whether a catalogue or a collection is that of an API, which has lists and not a link for each item."""
     if not isinstance(document, dict):
         return False
-    rels = {link.get("rel") for link in _links(document)}
-    return "conformsTo" in document or bool(rels & {"data", "items"})
+    return "conformsTo" in document or any(link.get("rel") in ("data", "items") for link in _links(document))
 
 
 def landing(document: Any, url: str, web: Web) -> Iterator[Entry]:
@@ -30,11 +29,15 @@ def landing(document: Any, url: str, web: Web) -> Iterator[Entry]:
 
 def collections(first: Asked, web: Web) -> Iterator[Entry]:
     """A list of collections, with the items of each."""
-    for page, url, _ in _pages(first, web):
+    for page, url, place in _pages(first, web):
         if isinstance(page, Entry):
             yield page
             continue
-        for document in page.get("collections") or ():
+        listed = page.get("collections")
+        if not isinstance(listed, list):
+            yield Entry(place, fault="is not a list of collections: it has no collections")
+            return
+        for document in listed:
             own = url
             if isinstance(document, dict):
                 own = f"{url.partition('?')[0].rstrip('/')}/{quote(str(document.get('id')), safe='')}"
@@ -90,13 +93,13 @@ def _next(page: dict[str, Any], url: str, asked: Asked) -> Asked | None:
     if link is None:
         return None
     href, headers = link.get("href"), link.get("headers") or {}
-    if not isinstance(href, str) or not isinstance(headers, dict):
+    body = link.get("body")
+    if not (isinstance(href, str) and isinstance(headers, dict) and isinstance(body or {}, dict)):
         raise InvalidDocument("has a next link that cannot be followed")
     target = _joined(url, href)
     method = str(link.get("method", "GET")).upper()
     if method not in ("GET", "POST"):
         raise InvalidDocument(f"has a next link with the method {method}")
-    body = link.get("body")
     if link.get("merge") is True:
         body = {**(asked.body or {}), **(body or {})}
     sent = tuple((str(name), _header(value)) for name, value in headers.items())
