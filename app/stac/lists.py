@@ -3,6 +3,7 @@
 import re
 
 _COMMA = re.compile(r" *, *")
+_SIGN = re.compile(r"^[+-]? *")
 
 
 def listed(text: str) -> list[str]:
@@ -11,8 +12,8 @@ def listed(text: str) -> list[str]:
 
 
 def signed(text: str) -> list[tuple[str, bool]]:
-    """`+a,-b`: each name with whether a minus is before it.
+    """`+a,-b`: each name with whether a minus is before it. One sign is a sign, and the rest is the name.
 
     `+` may be missing, or be the space that an unquoted `+` becomes in a URL: no name begins or ends with one here.
     """
-    return [(name.lstrip("+- "), name.startswith("-")) for name in listed(text.strip())]
+    return [(_SIGN.sub("", name), name.startswith("-")) for name in listed(text.strip())]

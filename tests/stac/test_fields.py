@@ -42,6 +42,8 @@ CASES = [
     ("-properties,+properties.datetime", None, IDENTITY | {"properties": {"datetime": "2024"}}),
     ("geometry,-geometry", {"include": ["geometry"], "exclude": ["geometry"]}, IDENTITY | {"geometry": None}),
     ("no.such", {"include": ["properties.no.such"]}, IDENTITY),
+    ("+-geometry", {"include": ["-geometry"]}, IDENTITY),
+    ("--geometry", {"exclude": ["-geometry"]}, ITEM),
 ]
 
 

@@ -19,6 +19,7 @@ UP, DOWN = False, True
         ("p, -v , + n", [("p", UP), ("v", DOWN), ("n", UP)]),
         ("a.b,-a.b", [("a.b", UP)]),
         (" -a b , c", [("a b", DOWN), ("c", UP)]),
+        ("--v,+-v2, ++n,- -o", [("-v", DOWN), ("-v2", UP), ("+n", UP), ("-o", DOWN)]),
     ],
 )
 def test_text(text: str, keys: list[tuple[str, bool]]) -> None:
