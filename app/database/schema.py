@@ -22,9 +22,10 @@ class Unreachable(SetupError):
 def migrate(url: str) -> None:
     """Bring the database at `url` up to the newest revision. Safe to repeat, and to run from several places at once.
 
-    Raises SetupError where it cannot be reached, and where others use its tables for long: then nothing is changed.
+    Raises SetupError where it cannot be reached, where a newer version made its schema, and where others use its tables
+    for long: then nothing is changed.
     """
-    asyncio.run(revision(url))
+    _check_not_newer(asyncio.run(revision(url)))
     # Alembic and SQLAlchemy take most of a second to import, and a service that starts needs them once in its life.
     from alembic import command
     from alembic.config import Config
@@ -108,5 +109,9 @@ def check(found: str | None) -> None:
         raise SetupError("the database has no schema: run `upesi migrate`")
     if found < wanted:
         raise SetupError(f"the database is at revision {found}, and this version wants {wanted}: run `upesi migrate`")
-    if found > wanted:
+    _check_not_newer(found)
+
+
+def _check_not_newer(found: str | None) -> None:
+    if found is not None and found > newest_revision():
         raise SetupError(f"the database is at revision {found}, newer than this version knows: update Upesi")

@@ -150,6 +150,12 @@ def test_check_says_what_to_run(revision: str | None, reason: str) -> None:
         schema.check(revision)
 
 
+def test_a_newer_schema_is_not_migrated(own_url: str) -> None:
+    run(own_url, "UPDATE upesi_version SET version_num = '9999'")
+    with pytest.raises(SetupError, match=r"revision 9999, newer than this version knows: update Upesi$"):
+        schema.migrate(own_url)
+
+
 def test_revision_of_this_version_passes(own_url: str) -> None:
     found = asyncio.run(schema.revision(own_url))
     assert found == schema.newest_revision()
