@@ -219,6 +219,33 @@ def test_odd_links_do_not_end_the_crawl(tmp_path: Path, web: Web, links: Any) ->
     assert len(faults) == (2 if isinstance(links, list) else 0)
 
 
+@pytest.mark.parametrize("links", [{}, {"links": None}, {"links": {"item": "a.json"}}], ids=str)
+def test_catalogue_without_a_list_of_links_is_told(tmp_path: Path, web: Web, links: Document) -> None:
+    pages = nested()
+    pages["/catalog.json"]["links"] += [link("child", "odd.json")]
+    write(tmp_path, pages | {"/odd.json": CATALOG | links})
+    *found, refused = sorted(crawl(str(tmp_path / "catalog.json"), web), key=lambda entry: entry.fault is not None)
+    assert ids(found) == ["things", "a", "b", "c"]
+    assert refused.place == str(tmp_path / "odd.json")
+    assert refused.fault == f"is a catalogue without a list of links, linked from {tmp_path / 'catalog.json'}"
+
+
+def test_items_in_a_list_are_told_where_nothing_else_leads_to_them(site: Website, web: Web) -> None:
+    """As of a collection of an API that a static catalogue links to."""
+    both = collection("both", links=[link("items", "both.json"), link("item", "a.json")])
+    site.pages |= {
+        "/catalog.json": CATALOG | {"links": [link("child", "c.json"), link("child", "b.json")]},
+        "/c.json": collection(links=[link("items", "things/items")]),
+        "/b.json": both,
+        "/a.json": item("a", "both"),
+    }
+    refused, *found = sorted(crawl(f"{site.url}/catalog.json", web), key=lambda entry: entry.fault is None)
+    assert ids(found) == ["things", "both", "a"]
+    assert refused.place == f"{site.url}/c.json"
+    listed = f"{site.url}/things/items"
+    assert refused.fault == f"has its items in a list, which a crawl leaves out: load {listed} as well"
+
+
 def test_file_that_is_not_there(tmp_path: Path, web: Web) -> None:
     (found,) = crawl(str(tmp_path / "c.json"), web)
     assert found.fault == "cannot be read: No such file or directory"

@@ -94,12 +94,18 @@ def _read(location: str, web: Web) -> tuple[str, bytes]:
 
 
 def _links(document: Any, location: str) -> Iterator[_Found | Entry]:
-    """What a document leads to; a link that leads nowhere is an entry with a fault. Items lead to nothing."""
+    """What a document leads to; a link that leads nowhere is an entry with a fault. Items lead to nothing.
+
+    Raises InvalidDocument for a catalogue without links.
+    """
     match document:
         case {"type": "Catalog" | "Collection" as kind, "links": list() as links}:
             pass
+        case {"type": "Catalog"}:
+            raise InvalidDocument("is a catalogue without a list of links")
         case _:
             return
+    leads = any(isinstance(link, dict) and link.get("rel") in ("item", "child") for link in links)
     for link in links:
         match link:
             case {"rel": "item" | "child" as rel, "href": str(href)}:
@@ -110,6 +116,9 @@ def _links(document: Any, location: str) -> Iterator[_Found | Entry]:
                     yield Entry(href, fault=f"{error}, linked from {location}")
             case {"rel": "item" | "child"}:
                 yield Entry(location, fault="has a link to an item or a child without an href")
+            case {"rel": "items", "href": str()} if not leads:
+                listed = _absolute(link, location)["href"]
+                yield Entry(location, fault=f"has its items in a list, which a crawl leaves out: load {listed} as well")
 
 
 def resolved(href: str, location: str) -> str:
