@@ -1,13 +1,18 @@
+import bz2
+import gzip
 import io
 import json
+import lzma
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 import orjson
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,7 +143,6 @@ def test_lines_are_counted_across_blocks() -> None:
         (orjson.dumps(A).decode().encode("utf-16"), [], "document 1"),
         (b'[\n{"a": "\xff"}]', [], "document 1"),
         (b'[\n{"a": 1E400}]', [], "document 1"),
-        (b"\x1f\x8b\x08\x00 compressed", [], "document 1"),
     ],
     ids=lambda value: repr(value[-20:]) if isinstance(value, bytes) else "",
 )
@@ -151,6 +155,32 @@ def test_faults(data: bytes, good: list[Document], fault: str) -> None:
     assert refused.fault.startswith(("is not JSON: ", "is nested too deep"))
     assert "b'" not in refused.fault
     assert "\n" not in refused.fault
+
+
+def zipped(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("x.ndjson", data)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("write", "fault"),
+    [
+        (gzip.compress, "is compressed by gzip: zcat FILE | upesi load -"),
+        (bz2.compress, "is compressed by bzip2: bzcat FILE | upesi load -"),
+        (lzma.compress, "is compressed by xz: xzcat FILE | upesi load -"),
+        (zstandard.compress, "is compressed by zstd: zstdcat FILE | upesi load -"),
+        (zipped, "is a ZIP archive: unzip -p FILE | upesi load -"),
+        (lambda data: b"\x1e" + data, "is a JSON text sequence: tr -d '\\036' < FILE | upesi load -"),
+    ],
+    ids=["gzip", "bzip2", "xz", "zstd", "ZIP", "sequence"],
+)
+def test_what_is_no_json_yet_is_told_with_what_makes_it_json(write: Callable[[bytes], bytes], fault: str) -> None:
+    data = write(lines(A, B, C))
+    (refused,) = read(data)
+    assert refused.fault == fault
+    assert parsed(entries_of_lines(io.BytesIO(data))) == [refused]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", BOM])

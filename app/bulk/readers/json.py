@@ -35,6 +35,15 @@ _PATH_LONG, _DEPTH_AT_MOST = 5000, 1000
 # All paths of a part are there at once.
 _PART_BYTES = 1 << 12
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# What other files than JSON begin with, and what makes JSON of them.
+_FOREIGN = {
+    b"\x1f\x8b": "is compressed by gzip: zcat FILE | upesi load -",
+    b"BZh": "is compressed by bzip2: bzcat FILE | upesi load -",
+    b"\xfd7zXZ\x00": "is compressed by xz: xzcat FILE | upesi load -",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd: zstdcat FILE | upesi load -",
+    b"PK\x03\x04": "is a ZIP archive: unzip -p FILE | upesi load -",
+    b"\x1e": "is a JSON text sequence: tr -d '\\036' < FILE | upesi load -",
+}
 _LISTS = {("features", "start_array"): "FeatureCollection", ("collections", "start_array"): "Collections"}
 
 
@@ -42,6 +51,9 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
     """Of a file or a pipe, lines not yet parsed. NDJSON is told from a JSON document by its first line."""
     number, line = _first_line(stream)
     if not line:  # NDJSON without a document
+        return
+    if (fault := _foreign(line)) is not None:
+        yield Entry("line 1", fault=fault)
         return
     try:
         if len(line) == _LINE_AT_MOST:
@@ -56,7 +68,8 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
 def entries_of_lines(stream: BinaryIO) -> Iterator[Entry]:
     """The documents of a file that is known to be NDJSON, so that a broken first line is just that."""
     number, line = _first_line(stream)
-    return _from_lines(stream, number, line)
+    fault = _foreign(line)
+    return _from_lines(stream, number, line) if fault is None else iter([Entry("line 1", fault=fault)])
 
 
 def whole(text: bytes) -> Any:
@@ -109,6 +122,10 @@ def _first_line(stream: BinaryIO) -> tuple[int, bytes]:
     while line and not line.strip():
         number, line = number + 1, stream.readline(_LINE_AT_MOST)
     return number, line
+
+
+def _foreign(line: bytes) -> str | None:
+    return next((fault for magic, fault in _FOREIGN.items() if line.startswith(magic)), None)
 
 
 def _from_lines(stream: BinaryIO, number: int, first: bytes) -> Iterator[Entry]:
