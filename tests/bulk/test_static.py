@@ -94,6 +94,15 @@ def test_nested_catalogue_on_the_web(site: Website, web: Web) -> None:
     assert sorted(site.asked) == sorted(nested())
 
 
+def test_document_that_has_moved_is_read_once(site: Website, web: Web) -> None:
+    pages = nested()
+    pages["/catalog.json"]["links"] += [link("child", "old/collection.json"), link("child", "root")]
+    pages["/things/collection.json"]["links"] += [link("item", f"../old/{name}.json") for name in "abcd"]
+    site.pages |= pages | {"/root": "/catalog.json", "/old/collection.json": "/things/collection.json"}
+    site.pages |= {f"/old/{name}.json": f"/things/{name}.json" for name in "abcd"} | {"/things/d.json": item("d")}
+    assert sorted(ids(list(crawl(f"{site.url}/root", web)))) == ["a", "b", "c", "d", "things"]
+
+
 def test_many_items_are_fetched_side_by_side_and_told_in_order(site: Website, web: Web) -> None:
     names = [f"{number:03}" for number in range(100)]
     site.pages["/c.json"] = collection(links=[link("item", f"{name}.json") for name in names])

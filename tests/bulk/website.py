@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +14,8 @@ Failure = str | int
 
 @dataclass
 class Website:
-    """`pages` maps a path with its query, or a method and a path, to a document, bytes, or what makes one of a body.
+    """`pages` maps a path with its query, or a method and a path, to a document, bytes, what makes one of a body,
+    or a text: the path it has moved to.
 
     `failures` lists for a path what happens to the first requests: a status, or "drop" for a connection that breaks
     in the middle of the answer.
@@ -77,18 +78,20 @@ def _handler(site: Website) -> type[BaseHTTPRequestHandler]:
             if isinstance(failure, int) or page is None:
                 self._send(failure if isinstance(failure, int) else 404, b"{}", 2)
                 return
-            if isinstance(page, Callable):  # type: ignore[arg-type]
-                page = page(body)
-            data = page if isinstance(page, bytes) else json.dumps(page).encode()
+            if isinstance(page, str):
+                self._send(302, b"", 0, Location=page)
+                return
+            data = _content(page, body)
             if failure == "drop":
                 self._send(200, data[: len(data) // 2], len(data))
                 self.close_connection = True
             else:
                 self._send(200, data, len(data))
 
-        def _send(self, status: int, data: bytes, length: int) -> None:
+        def _send(self, status: int, data: bytes, length: int, **headers: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Length", str(length))
+            for name, value in {"Content-Length": str(length), **headers}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
 
@@ -96,3 +99,9 @@ def _handler(site: Website) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _content(page: Any, body: Any) -> bytes:
+    if callable(page):
+        page = page(body)
+    return page if isinstance(page, bytes) else json.dumps(page).encode()

@@ -55,7 +55,10 @@ def crawl(start: str, web: Web) -> Iterator[Entry]:
                 except InvalidDocument as error:
                     yield Entry(found.location, fault=f"{error}{_origin(found)}")
                     continue
-                visited.add(_digest(location))
+                digest = _digest(location)
+                if digest in visited and digest != _digest(found.location):
+                    continue  # It has moved to where another link leads.
+                visited.add(digest)
                 for link in links:
                     if isinstance(link, Entry):
                         yield link
