@@ -240,6 +240,18 @@ async def test_page_without_collections_is_told_behind_those_before_it(site: Web
     assert refused.fault == "is not a list of collections: it has no collections"
 
 
+async def test_collection_whose_items_are_not_on_the_web_does_not_end_the_list(site: Website, read: Read) -> None:
+    odd = collection("odd", links=[link("items", "s3://bucket/items")])
+    site.pages |= {
+        "/collections": {"collections": [odd, collection()], "links": []},
+        "/collections/things/items?limit=250": page("a"),
+    }
+    refused, *good = sorted(read(f"{site.url}/collections"), key=lambda entry: entry.fault is None)
+    assert ids(good) == ["odd", "things", "a"]
+    assert refused.place == f"{site.url}/collections/odd"
+    assert refused.fault == "has a link to 's3://bucket/items', which is not on the web"
+
+
 async def test_links_whose_relation_is_no_text_are_passed_by(site: Website, read: Read) -> None:
     site.pages |= {
         "/c": CATALOG | {"links": [link("child", "/d"), {"rel": ["data"], "href": "/e"}]},

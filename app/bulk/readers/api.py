@@ -47,9 +47,14 @@ def collections(first: Asked, web: Web) -> Iterator[Entry]:
 def collection(document: Any, url: str, web: Web) -> Iterator[Entry]:
     """A collection and its items."""
     yield Entry(url, document)
-    if isinstance(document, dict):
+    if not isinstance(document, dict):
+        return
+    try:
         href = _href(document, "items", url) or f"{url.partition('?')[0].rstrip('/')}/items"
-        yield from items(Asked(_with_limit(href)), web)
+    except InvalidDocument as error:
+        yield Entry(url, fault=str(error))
+        return
+    yield from items(Asked(_with_limit(href)), web)
 
 
 def items(first: Asked, web: Web) -> Iterator[Entry]:
