@@ -77,6 +77,9 @@ def configuration(form: Format) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "loggers": {
             "upesi": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            # What they warn of Python would write as it is, a traceback over many lines.
+            "asyncio": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+            "asyncpg": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
             "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "uvicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": False},
