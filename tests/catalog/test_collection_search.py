@@ -219,3 +219,12 @@ async def test_each_term_alone(loaded: Loaded, term: str) -> None:
 async def test_ties_between_pages(loaded: Loaded, sortby: list[tuple[str, str]] | None, limit: int) -> None:
     query = Query(sortby=sortby)
     assert await walk(loaded.catalog, query, limit) == (expected(query, loaded.served), len(loaded.served))
+
+
+async def test_times_without_a_beginning(loaded: Loaded) -> None:
+    datetime = {"property": "datetime"}
+    query = Query(filter={"op": "isNull", "args": [{"interval": [datetime, ".."]}]})
+    starts = {each["id"]: each["extent"]["temporal"]["interval"][0][0] for each in loaded.served}
+    right = sorted(name for name, start in starts.items() if start is None)
+    assert right
+    assert await walk(loaded.catalog, query, 100) == (right, len(right))
