@@ -116,7 +116,7 @@ class Transactions:
             before, key = await self._locked_item(transaction, collection, item_id, state)
 
             def work_out() -> CheckedItem:
-                with _told():
+                with of_body():
                     document = _with_place(change(documents.parse(before)), collection, item_id)
                     return check_item(self._stamped(document, documents.parse(before)), self.rules)
 
@@ -156,7 +156,7 @@ class Transactions:
         async with self.catalog.database.transaction() as transaction:
             row = await self._locked_collection(transaction, collection, state)
             before: bytes = row["content"][:-1] + b',"extent":' + row["extent"] + b"}"
-            with _told():
+            with of_body():
                 document = _with_name(change(documents.parse(before)), collection)
                 checked = check_collection(self._stamped(document, documents.parse(before)), self.rules)
             await transaction.execute(sql.loading.store_collection(checked, "upsert"))
@@ -242,11 +242,11 @@ class Transactions:
         members = members_of(document, "features")
         if members is not None:
             return self._checked_items(collection, members)
-        with _told():
+        with of_body():
             return check_item(self._stamped(_with_place(document, collection), None), self.rules)
 
     def _read_bulk(self, collection: str, text: bytes) -> tuple[BulkItems, list[CheckedItem]]:
-        with _told():
+        with of_body():
             bulk = BulkItems.of(documents.parse(text))
         return bulk, self._checked_items(collection, bulk.members)
 
@@ -274,7 +274,7 @@ async def _aside(text: bytes, work: Callable[[], Result]) -> Result:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def of_body() -> Iterator[None]:
     """A document that is refused is a body that is wrong."""
     try:
         yield
@@ -283,7 +283,7 @@ def _told() -> Iterator[None]:
 
 
 def _parsed(text: bytes) -> Any:
-    with _told():
+    with of_body():
         return documents.parse(text)
 
 

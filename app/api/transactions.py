@@ -3,8 +3,6 @@
 A change is answered with 204 and the new ETag; `Prefer: return=representation` (RFC 7240) asks for the content too.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -16,11 +14,10 @@ from app.api.freshness import WritingRoute
 from app.api.links import GEOJSON, JSON, collection_url, item_url
 from app.api.responses import answer, collection_body, collection_list, entity_tag, item_body, json_answer
 from app.catalog import CollectionPage, StoredCollection, StoredItem
-from app.errors import InvalidBody, InvalidDocument
 from app.stac import document as documents
 from app.stac import patch as patches
 from app.stac.patch import Patch
-from app.transactions import BatchReport
+from app.transactions import BatchReport, of_body
 
 items = APIRouter(tags=["Transaction"], route_class=WritingRoute)
 collections = APIRouter(tags=["Collection Transaction"], route_class=WritingRoute)
@@ -167,22 +164,13 @@ def _as_stored(change: Change, collection: str, patch: Patch) -> Patch:
 
 
 def _replacement(change: Change) -> Patch:
-    with _refused():
+    with of_body():
         return patches.replacement(change.text)
 
 
 def _patch(change: Change) -> Patch:
-    with _refused():
+    with of_body():
         return patches.read(change.media_type, change.text)
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    """A document that is refused is a body that is wrong."""
-    try:
-        yield
-    except InvalidDocument as error:
-        raise InvalidBody(error.faults) from None
 
 
 def _item(change: Change, item: StoredItem) -> Response:
