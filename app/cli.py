@@ -328,7 +328,7 @@ def _introduce(url: str) -> None:
 def _checked() -> Settings:
     """With what each worker reads again: one that ends there is begun anew without end. Raises SetupError."""
     settings = Settings()
-    settings.check_folders()
+    settings.check()
     signers(settings)
     return settings
 

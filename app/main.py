@@ -65,7 +65,7 @@ _log = logging.getLogger("upesi")
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service. `settings` come from the environment where they are not given, as a worker process has them."""
     settings = settings or Settings()
-    settings.check_folders()
+    settings.check()
     app = FastAPI(
         title=settings.catalog_title,
         description=settings.catalog_description,
@@ -150,10 +150,8 @@ def _buckets(settings: Settings) -> Buckets | None:
     policy = Policy.of(settings.rate_limit)
     if settings.rate_limit_redis is None:
         return OwnBuckets(policy)
-    try:
-        from app.limits.shared import SharedBuckets
-    except ImportError:
-        raise SetupError("UPESI_RATE_LIMIT_REDIS needs the extra: pip install 'upesi[redis]'") from None
+    from app.limits.shared import SharedBuckets
+
     return SharedBuckets(policy, settings.rate_limit_redis.get_secret_value())
 
 
@@ -167,10 +165,8 @@ def _observers(app: FastAPI, settings: Settings) -> Iterator[Observer]:
         app.state.metrics = Metrics()
         yield app.state.metrics
     if settings.traces != "off":
-        try:
-            from app.observing.tracing import Tracing
-        except ImportError:
-            raise SetupError("UPESI_TRACES needs the extra: pip install 'upesi[otel]'") from None
+        from app.observing.tracing import Tracing
+
         app.state.tracing = Tracing.to_collector()
         yield app.state.tracing
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +30,11 @@ _SCOPE = re.compile("stac:(read|write|create|update|delete)(:.+)?")
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 _LAST_PORT = 65_535
+# Of the settings that a bare installation cannot follow: what has to be installed, and a module of it.
+_EXTRAS = {
+    "rate_limit_redis": ("redis", "redis.asyncio"),
+    "traces": ("otel", "opentelemetry.exporter.otlp.proto.http"),
+}
 
 
 def default_data_dir() -> Path:
@@ -298,12 +304,18 @@ class Settings(BaseSettings):
         """The URLs of the database: that of its primary, which may be the embedded one, and those of its replicas."""
         return [primary, *self.read_database_urls]
 
-    def check_folders(self) -> None:
-        """Of files that a service hands out or opens. Raises SetupError, which names the variable."""
+    def check(self) -> None:
+        """That this machine has what a service is told to use. Raises SetupError, which names the variable."""
         for name in ("static_dir", "asset_dir", "browser_dir"):
             folder: Path | None = getattr(self, name)
             if folder is not None and not folder.is_dir():
                 raise SetupError(f"UPESI_{name.upper()}: there is no folder {str(folder)!r}")
+        for name, (extra, module) in _EXTRAS.items():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                try:
+                    import_module(module)
+                except ImportError:
+                    raise SetupError(f"UPESI_{name.upper()} needs the extra: pip install 'upesi[{extra}]'") from None
 
     @field_validator("rate_limit_redis")
     @classmethod

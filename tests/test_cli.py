@@ -311,6 +311,23 @@ def test_folder_that_is_not_there_is_one_line(upesi: Upesi, name: str, workers: 
     one_line(upesi("serve", "--workers", workers, **{name: "/nowhere"}), f"{name}: there is no folder '/nowhere'")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("package", "extra", "asked"),
+    [
+        ("redis", "redis", {"UPESI_RATE_LIMIT_REDIS": "redis://localhost"}),
+        ("opentelemetry", "otel", {"UPESI_TRACES": "otlp"}),
+    ],
+)
+def test_extra_that_is_not_installed_is_one_line(
+    upesi: Upesi, tmp_path: Path, package: str, extra: str, asked: dict[str, str], workers: str
+) -> None:
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text("raise ImportError")
+    done = upesi("serve", "--workers", workers, PYTHONPATH=str(tmp_path), **asked)
+    one_line(done, f"{next(iter(asked))} needs the extra: pip install 'upesi[{extra}]'")
+
+
 @pytest.mark.parametrize("command", ["serve", "demo"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_signers_that_are_wrong_are_one_line(upesi: Upesi, command: str, workers: str) -> None:
