@@ -36,6 +36,7 @@ Area = tuple[bytes, ...]
 # GiST distances of timestamptz are float8 seconds, exact to the microsecond up to 2^32 s (136 years). Longer stretches
 # of time are read in windows of 128 years, each with distances from its own end.
 _WINDOW = "interval '1128000 hours'"
+_IN_WINDOW = f"({_WINDOW} - interval '1 microsecond')"
 # The share below which it is small: a box of 8° has that.
 _SMALL = 0.001
 
@@ -139,10 +140,11 @@ def _stream_through_space(search: Search, order: Order, rows: int, walk: Walk | 
         " FROM items i",
         " WHERE i.collection = c.key AND i.geometry && area.shape AND ",
         intersect("i.geometry", "area.shape", of_lines=any(map(has_lines, search.area or ()))),
-        " AND i.datetime BETWEEN bounds.earliest AND bounds.latest AND ",
-        f"i.datetime <= far.instant AND i.datetime > far.instant - {_WINDOW}"
+        # Else PostGIS has the index compare the boxes a second time.
+        " IS TRUE AND i.datetime BETWEEN ",
+        f"greatest(bounds.earliest, far.instant - {_IN_WINDOW}) AND far.instant"
         if order.descending
-        else f"i.datetime >= far.instant AND i.datetime < far.instant + {_WINDOW}",
+        else f"far.instant AND least(bounds.latest, far.instant + {_IN_WINDOW})",
         " AND i.tie BETWEEN stretch.low AND stretch.high" if search.seek else "",
         all_of(overlaps(search.interval), matches(search.filter), order.behind_token(search)),
         f" ORDER BY {', '.join(distances)}",

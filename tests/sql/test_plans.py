@@ -82,6 +82,7 @@ MOST = [-179, -90, 180, 90]
 WIDE = [-30, -20, 60, 50]
 REGION = [-15, -10, 20, 20]
 TRIANGLE = {"type": "Polygon", "coordinates": [[[0, 0], [40, 0], [20, 50], [0, 0]]]}
+LINE = {"type": "LineString", "coordinates": [[10, 40], [12, 42]]}
 AMERICAS = [-170, -60, -30, 75]
 DEEP = Position(datetime(2016, 5, 5, tzinfo=UTC), 1 << 27, "i5", 3)
 IN_TIE = Position(datetime(2020, 1, 1, tzinfo=UTC), 1 << 27, "tied5", 20)
@@ -126,6 +127,20 @@ async def test_search_follows_the_page(
     assert rows_read(scans) <= 3 * streams * (PAGE + 1) * (1 if seek is None else 2)
     if index != SPACE:  # a row is a page or two, wherever in time the page is
         assert buffers(plan) <= 10 + 6 * streams * (PAGE + 1)
+
+
+@pytest.mark.parametrize("shape", [{"bbox": [10, 40, 12, 42]}, {"intersects": TRIANGLE}, {"intersects": LINE}], ids=str)
+@pytest.mark.parametrize("datetime_", [None, "2017-01-01T00:00:00Z/2018-01-01T00:00:00Z"])
+@pytest.mark.parametrize("order", ["-datetime", "datetime"])
+async def test_an_entry_of_the_index_in_space_is_compared_once(
+    large: Database, shape: Plan, datetime_: str | None, order: str
+) -> None:
+    """GiST asks each of its entries each of the conditions, and PostGIS adds some of its own."""
+    body = shape | {"collections": ["c3"], "sortby": order} | ({"datetime": datetime_} if datetime_ else {})
+    search = Search.from_body(orjson.dumps(body))
+    (scan,) = of_items(await explain(large, statements.items.page(search, PAGE + 1), generic=True))
+    asked = [scan["Index Cond"].count(f"({condition} ") for condition in ("geometry &&", "datetime >=", "datetime <=")]
+    assert (scan["Index Name"], asked) == (SPACE, [1, 1, 1])
 
 
 WALK = isqrt(candidates.AREA**2 * (PAGE + 1))
