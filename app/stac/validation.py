@@ -1,5 +1,6 @@
 """How strictly documents are checked before they are stored, as the operator sets it."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,15 +50,27 @@ def refuse(*findings: list[Fault]) -> None:
     """Raises InvalidDocument with all faults. Where an earlier check found one, a later one says the same again."""
     told: list[Fault] = []
     for found in findings:
-        before = [known.path for known in told]
-        told += [
-            fault
-            for fault in dict.fromkeys(found)
-            if not any(_within(fault.path, path) or _within(path, fault.path) for path in before)
-        ]
+        known = _outermost(told)
+        told += [fault for fault in dict.fromkeys(found) if not _meets(_steps(fault), known)]
     if told:
         raise InvalidDocument(*told)
 
 
-def _within(path: str, outer: str) -> bool:
-    return path == outer or (outer != "" and path.startswith(f"{outer}."))
+def _steps(fault: Fault) -> list[str]:
+    return fault.path.split(".")
+
+
+def _outermost(faults: list[Fault]) -> list[list[str]]:
+    """Their places in order, without those within another."""
+    kept: list[list[str]] = []
+    for steps in sorted(map(_steps, faults)):
+        if not _meets(steps, kept[-1:]):
+            kept.append(steps)
+    return kept
+
+
+def _meets(steps: list[str], places: list[list[str]]) -> bool:
+    """Whether a place is within another or around it. The one before it in their order, or the one behind it, is then:
+    a document may have as many faults as bytes, so that each is not held against each."""
+    at = bisect_left(places, steps)
+    return any(steps[: len(place)] == place[: len(steps)] for place in places[max(at - 1, 0) : at + 1])

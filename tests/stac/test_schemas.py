@@ -4,12 +4,12 @@ from typing import Any
 import orjson
 import pytest
 
-from app.errors import InvalidDocument, SetupError
+from app.errors import Fault, InvalidDocument, SetupError
 from app.settings import Settings
 from app.stac.collection import check_collection
 from app.stac.item import check_item
 from app.stac.schemas import Schemas
-from app.stac.validation import CORE, Rules
+from app.stac.validation import CORE, Rules, refuse
 from tests.factories import Document, box, collection, item, point
 
 EO = "https://stac.example/eo/v1.0.0/schema.json"
@@ -170,3 +170,12 @@ def test_many_faults_are_not_told_without_end() -> None:
         check_item(item(links=links))
     assert len(failure.value.faults) == 100
     assert str(failure.value).endswith("; and 80 more")
+
+
+def test_faults_as_many_as_a_body_can_have_are_told() -> None:
+    """Each held against each would be for hours."""
+    found = [Fault(f"extent.temporal.interval.{number}", "is no interval") for number in range(100_000)]
+    again = [Fault(f"{fault.path}.0", "is no time") for fault in found]
+    with pytest.raises(InvalidDocument) as failure:
+        refuse(found, again, [Fault("id", "is no text"), Fault("extent", "is no extent")])
+    assert failure.value.faults == (*found, Fault("id", "is no text"))
