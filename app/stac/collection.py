@@ -49,7 +49,7 @@ def check_collection(document: Any, rules: Rules = CORE) -> CheckedCollection:
     return CheckedCollection(
         id=document["id"],
         content=documents.dump_with_links_last(document, OWNED_LINKS, apart="extent"),
-        extent=documents.dump(document["extent"]),
+        extent=documents.dump_for_page(document["extent"], 3),
         document=searchable({name: value for name, value in document.items() if name not in ("links", "extent")}),
         area=extent.declared_area(document["extent"]),
         times=extent.declared_times(document["extent"]),

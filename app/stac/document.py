@@ -66,8 +66,25 @@ def dump(document: Any) -> bytes:
     except TypeError as error:
         if "Recursion" in str(error):
             raise InvalidDocument("is nested too deep") from None
-        # a whole number beyond 64 bits
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return _dump_long_numbers(document)
+
+
+def _dump_long_numbers(document: Any) -> bytes:
+    """Whole numbers beyond 64 bits too."""
+    try:
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except RecursionError:
+        raise InvalidDocument("is nested too deep") from None
+    if text.count(b"[") + text.count(b"{") > _BRACKETS:
+        _check_depth(text, document)
+    return text
+
+
+def dump_for_page(member: Any, depth: int = 2) -> bytes:
+    """The same, of what is read with so many brackets around it: a page has its documents in the list of an object."""
+    for _ in range(depth):
+        member = [member]
+    return dump(member)[depth:-depth]
 
 
 def dump_with_links_last(document: dict[str, Any], owned: Set[str], apart: str | None = None) -> bytes:
@@ -77,7 +94,8 @@ def dump_with_links_last(document: dict[str, Any], owned: Set[str], apart: str |
     """
     document = without_links(document, owned)
     links = document["links"]
-    return dump({name: value for name, value in document.items() if name not in ("links", apart)} | {"links": links})
+    kept = {name: value for name, value in document.items() if name not in ("links", apart)}
+    return dump_for_page(kept | {"links": links})
 
 
 def without_links(document: dict[str, Any], owned: Set[str]) -> dict[str, Any]:

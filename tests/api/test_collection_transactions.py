@@ -188,3 +188,30 @@ async def test_a_service_open_to_all_says_so_when_it_starts(
     await database.fetch(sql("SELECT 1"))
     async with writing(settings):
         assert [record.levelname for record in caplog.records if "UPESI_WRITES=open" in record.message] == ["WARNING"]
+
+
+async def test_the_deepest_collection_is_on_the_page_of_all(writable: httpx.AsyncClient) -> None:
+    places: tuple[tuple[str, ...], ...] = (("x",), ("extent", "x"), ("extent", "spatial", "x"))
+    for number, place in enumerate(places):
+        taken = [await is_taken(writable, nested(f"{number} {steps}", place, steps)) for steps in range(245, 255)]
+        assert taken == sorted(taken, reverse=True)
+        assert (taken[0], taken[-1]) == (True, False)
+    assert (await writable.get("/collections", headers={"Accept": "text/html"})).status_code == 200
+
+
+async def is_taken(client: httpx.AsyncClient, document: Document) -> bool:
+    response = await client.post("/collections", content=orjson.dumps(document), headers={"Content-Type": JSON})
+    assert response.status_code in (201, 400), response.text
+    return response.status_code == 201
+
+
+def nested(name: str, place: tuple[str, ...], steps: int) -> Document:
+    document = collection(name)
+    holder = document
+    for step in place[:-1]:
+        holder = holder[step]
+    inner: Any = 1
+    for _ in range(steps - len(place)):
+        inner = [inner]
+    holder[place[-1]] = inner
+    return document

@@ -508,3 +508,29 @@ async def test_no_body_is_too_much(
 def _encoded(document: Any) -> bytes:
     """With whole numbers of any size."""
     return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("number", [1, 10**30])
+async def test_what_is_stored_can_be_read_on_every_page(writable: httpx.AsyncClient, number: int) -> None:
+    """And be made no deeper by a patch than by a POST."""
+    steps = 254
+    while not await is_taken(writable, deep(steps, number)):
+        steps -= 1
+    assert steps > 245
+    further = [{"op": "add", "path": "/x" + "/a" * (steps - 1), "value": {"a": {}}}]
+    response = await writable.patch(ITEM, content=orjson.dumps(further), headers={"Content-Type": patch.OPERATIONS})
+    assert_error(response, 400)
+    for path in (ITEM, ITEMS, "/search", "/search?fields=x"):
+        assert (await writable.get(path)).status_code == 200
+        assert (await writable.get(path, headers={"Accept": "text/html"})).status_code == 200
+
+
+async def is_taken(client: httpx.AsyncClient, text: bytes) -> bool:
+    response = await client.post(ITEMS, content=text, headers={"Content-Type": JSON})
+    assert response.status_code in (201, 400), response.text
+    return response.status_code == 201
+
+
+def deep(steps: int, number: int) -> bytes:
+    nested = b'{"a":' * steps + b"1" + b"}" * steps
+    return json.dumps(item(first=number)).encode()[:-1] + b',"x":' + nested + b"}"

@@ -87,6 +87,16 @@ def test_what_is_too_deep_is_refused(depth: int, number: bytes) -> None:
         documents.parse(b'{"a":' + number + b',"b":' + b"[" * depth + b"]" * depth + b"}")
 
 
+@pytest.mark.parametrize("number", [1, 10**30])
+@pytest.mark.parametrize("depth", [255, 999, 100_000])
+def test_what_would_not_be_read_is_not_written(depth: int, number: int) -> None:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    with pytest.raises(InvalidDocument, match="is nested too deep"):
+        documents.dump([number, nested])
+
+
 @pytest.mark.parametrize("text", ["[1}", '{"a":1,}', '{\n"a": "\t"}', "\ufeff{}"])
 def test_fault_is_told_with_its_place(text: str) -> None:
     with pytest.raises(InvalidDocument, match=r"line \d+ column \d+"):
