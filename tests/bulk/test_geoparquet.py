@@ -1,5 +1,6 @@
 """STAC GeoParquet of other tools, and files that are none."""
 
+import struct
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,13 @@ def test_row_groups_and_rows_have_places(tmp_path: Path) -> None:
     ]
     assert [entry.fault is None for entry in found] == [True, True, True, False, True]
     assert "geometry: is not WKB" in str(found[3].fault)
+
+
+def test_curve_is_refused_and_what_is_behind_it_read(tmp_path: Path) -> None:
+    curve = struct.pack("<BII6d", 1, 8, 3, 0, 0, 1, 1, 2, 0)
+    first, second = entries(written(tmp_path / "x", row("a", geometry=curve), row("b")))
+    assert first.fault == "geometry: has curves, which GeoJSON cannot hold"
+    assert second.document["id"] == "b"
 
 
 def test_empty_columns_are_members_that_are_not_there(tmp_path: Path) -> None:

@@ -282,6 +282,8 @@ def _geometry(wkb: bytes) -> dict[str, Any]:
         shape = shapely.from_wkb(wkb)
     except ShapelyError as error:
         raise InvalidDocument(f"is not WKB: {_line(error)}") from None
+    except NotImplementedError:
+        raise InvalidDocument("has curves, which GeoJSON cannot hold") from None
     # Tuples become lists on the way.
     geometry: dict[str, Any] = orjson.loads(orjson.dumps(shapely.geometry.mapping(shape)))
     return geometry
