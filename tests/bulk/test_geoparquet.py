@@ -202,6 +202,24 @@ def test_coordinates_in_degrees_by_any_name(tmp_path: Path, crs: str | None) -> 
     assert found.document["geometry"] == point(1.0, 2.0)
 
 
+@pytest.mark.parametrize("named", [None, "seen"])
+def test_index_of_pandas_is_no_property_unless_it_has_a_name(tmp_path: Path, named: str | None) -> None:
+    of_geopandas(tmp_path / "all", "OGC:CRS84")
+    frame = geopandas.read_parquet(tmp_path / "all").set_axis([7]).rename_axis(named)
+    frame.to_parquet(tmp_path / "chosen")
+    (found,) = entries(tmp_path / "chosen")
+    at = {"datetime": "2024-01-01T00:00:00Z"}
+    assert found.document["properties"] == (at if named is None else at | {"seen": 7})
+
+
+@pytest.mark.parametrize("said", [b"{", b"1", b'{"index_columns": [1, {"kind": "range"}, "id", "__index_level_1__"]}'])
+def test_metadata_of_pandas_of_another_form_are_passed_by(tmp_path: Path, said: bytes) -> None:
+    table = pa.Table.from_pylist([row("a", __index_level_0__=1)]).replace_schema_metadata({"pandas": said})
+    pq.write_table(table, tmp_path / "x")
+    (found,) = entries(tmp_path / "x")
+    assert (found.document["id"], found.document["properties"]["__index_level_0__"]) == ("a", 1)
+
+
 @pytest.mark.parametrize(
     ("crs", "name"),
     [

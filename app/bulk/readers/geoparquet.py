@@ -6,6 +6,7 @@ item has no such member. What columns cannot say (an explicit null, another form
 """
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -34,6 +35,7 @@ _GEOMETRIES = ("geometry", "proj:geometry")
 _BOX = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 # GeoParquet has x first in each of them.
 _DEGREES = {"OGC:CRS84", "OGC:CRS84h", "EPSG:4326", "EPSG:4979"}
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,8 +48,9 @@ def entries(path: Path) -> Iterator[Entry]:
         if (fault := _fault_of(file.schema_arrow) or _fault_of_geometries(metadata)) is not None:
             yield Entry("schema", fault=fault)
             return
+        index = _index_of_pandas(metadata, file.schema_arrow)
         for group in range(file.num_row_groups):
-            yield from _row_group(file, group)
+            yield from _row_group(file, group, index)
     except (pa.ArrowException, OSError, ValueError) as error:
         yield Entry("file", fault=f"is not Parquet: {_line(error)}")
 
@@ -76,6 +79,18 @@ def _fault_of_geometries(metadata: dict[bytes, bytes]) -> str | None:
         case {"columns": {"geometry": {"crs": crs}}} if crs is not None and not _is_in_degrees(crs):
             return f"has geometries in {_name_of(crs)}, and those of items are in longitude and latitude (OGC:CRS84)"
     return None
+
+
+def _index_of_pandas(metadata: dict[bytes, bytes], schema: pa.Schema) -> list[str]:
+    """The columns that pandas made of an index without a name: numbers of rows, which are nothing of the items."""
+    try:
+        described = documents.parse(metadata.get(b"pandas", b"{}"))
+    except InvalidDocument:
+        return []
+    match described:
+        case {"index_columns": list() as names}:
+            return [name for name in schema.names if name in names and _NAMELESS_INDEX.fullmatch(name)]
+    return []
 
 
 def _is_in_degrees(crs: Any) -> bool:
@@ -111,11 +126,11 @@ def _is_text(of: pa.DataType) -> bool:
     return any(test(of) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
-def _row_group(file: pq.ParquetFile, group: int) -> Iterator[Entry]:
+def _row_group(file: pq.ParquetFile, group: int, index: list[str]) -> Iterator[Entry]:
     row = 0
     try:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group]):
-            for item in _read(batch):
+            for item in _read(batch.drop_columns(index)):
                 row += 1
                 place = f"row group {group + 1}, row {row}"
                 yield Entry(place, fault=str(item)) if isinstance(item, Exception) else Entry(place, item)
