@@ -11,7 +11,7 @@ from functools import partial
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
-from app.api import negotiation, static
+from app.api import negotiation, signing, static
 from app.api.dependencies import Context
 from app.api.links import NDJSON, PARQUET
 from app.api.negotiation import ITEMS, Forms
@@ -24,7 +24,7 @@ from app.stac.search import Search
 def asked(request: Request, forms: Forms = ITEMS) -> str | None:
     """The media type that is asked for, None for a page of JSON. Raises InvalidRequest."""
     form = negotiation.asked(request, forms)
-    if form in STREAMS and b"sign=" in request.scope["query_string"]:
+    if form in STREAMS and signing.asked(request):
         raise InvalidRequest("sign: a stream outlives what is signed; ask for pages", "sign")
     return form
 

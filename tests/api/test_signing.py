@@ -111,6 +111,16 @@ async def test_streams_are_not_signed(signing: httpx.AsyncClient) -> None:
     assert_error(await signing.get("/search", params={"sign": "true"}, headers=headers), 400, "sign")
 
 
+@pytest.mark.parametrize("query", ["sign=false", "filter=design='a'%20OR%20id='a'"])
+async def test_streams_that_ask_for_no_signatures(signing: httpx.AsyncClient, query: str) -> None:
+    assert (await signing.get(f"/search?f=ndjson&limit=1&{query}")).status_code == 200
+
+
+async def test_stream_with_a_bad_value(signing: httpx.AsyncClient) -> None:
+    error = assert_error(await signing.get("/search", params={"sign": "yes", "f": "ndjson"}), 400, "sign")
+    assert "neither true nor false" in error["description"]
+
+
 @pytest.mark.parametrize("said", [[], [S3]])
 async def test_openapi(settings: Settings, said: list[Any]) -> None:
     async with serving(with_signers(settings, *said)) as client:
