@@ -1,15 +1,19 @@
 """Columns that hold what items have: inferred from all of them first, as Parquet's schema stands before the first row.
 
 A member with values of one kind is a column of that kind. Where kinds are mixed the column is text, with JSON in it.
+GeoJSON is WKB, as the specification has it.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import shapely
+from shapely.errors import ShapelyError
 
-from app.bulk.readers.geoparquet import DIFFERENCES, MEMBERS
+from app.bulk.readers.geoparquet import DIFFERENCES, MEMBERS, PROJECTED
 from app.stac import document as documents
+from app.stac.geometry import without_advice
 
 # More members than this are no columns but keys: such an object is text.
 _MEMBERS_AT_MOST = 1000
@@ -70,7 +74,7 @@ class Column:
             kind = "float" if "float" in seen.kinds else "int"
             return cls(_SCALARS[kind], kind, {})
         if seen.kinds == {"struct"}:
-            members = {name: column for name, part in seen.members.items() if (column := cls.of(part))}
+            members = cls.of_members(seen)
             if not members:
                 return None
             return cls(pa.struct([(name, column.type) for name, column in members.items()]), "struct", members)
@@ -80,9 +84,20 @@ class Column:
         (kind, *others) = seen.kinds
         return cls(pa.string(), "json", {}) if others or kind == "json" else cls(_SCALARS[kind], kind, {})
 
+    @classmethod
+    def of_members(cls, seen: Seen) -> dict[str, "Column"]:
+        """Of those that there is anything to hold of."""
+        found = {
+            name: _GEOMETRY if name == PROJECTED and part.kinds == {"struct"} else cls.of(part)
+            for name, part in seen.members.items()
+        }
+        return {name: column for name, column in found.items() if column is not None}
+
     def fit(self, value: Any) -> Any:
         if value is None:
             return None
+        if self.kind == "geometry":
+            return wkb(value)
         if self.kind == "json":
             return documents.dump(value).decode()
         if self.kind == "struct":
@@ -90,6 +105,21 @@ class Column:
         if self.element is not None:
             return [self.element.fit(part) for part in value]
         return float(value) if self.kind == "float" else value
+
+
+_GEOMETRY = Column(pa.binary(), "geometry", {})
+
+
+def wkb(geometry: Any) -> bytes | None:
+    """None where there is none for it."""
+    if geometry is None:
+        return None
+    try:
+        with without_advice():
+            written: bytes = shapely.to_wkb(shapely.geometry.shape(geometry), flavor="iso")
+            return written
+    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError):
+        return None
 
 
 def _kind(value: Any, depth: int) -> str:
@@ -124,9 +154,8 @@ class Inference:
 
     def properties(self) -> dict[str, Column]:
         """Without those that have the name of another column."""
-        found = {name: Column.of(seen) for name, seen in self._properties.members.items()}
         taken = {*MEMBERS, DIFFERENCES, "", "datetime"}
-        return {name: column for name, column in found.items() if column is not None and name not in taken}
+        return {name: column for name, column in Column.of_members(self._properties).items() if name not in taken}
 
     def links(self) -> Column | None:
         return Column.of(self._links)

@@ -16,19 +16,16 @@ from typing import IO, Any
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-import shapely
 import zstandard
 from anyio import to_thread
-from shapely.errors import ShapelyError
 
-from app.bulk.readers.geoparquet import DIFFERENCES, items
+from app.bulk.readers.geoparquet import DIFFERENCES, PROJECTED, items
 from app.catalog import Catalog
 from app.exports import pages
-from app.exports.columns import TIMES, Column, Inference
+from app.exports.columns import TIMES, Column, Inference, wkb
 from app.stac import differences
 from app.stac import document as documents
 from app.stac.fields import Fields
-from app.stac.geometry import without_advice
 from app.stac.interval import parse_instant
 from app.stac.search import Search
 
@@ -103,7 +100,7 @@ def written(spool: Spool, collections: dict[str, Any]) -> Iterator[bytes]:
     """The file, a row group at a time; `collections` maps ids to documents."""
     sink = _Sink()
     table = _Table(spool.inference)
-    schema = table.schema.with_metadata(_metadata(collections))
+    schema = table.schema.with_metadata(_metadata(table.schema, collections))
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         group: list[pa.RecordBatch] = []
         for batch in spool.batches():
@@ -181,7 +178,7 @@ class _Table:
         row = {name: _fitted(column, item.get(name)) for name, column in self._members.items()}
         row |= {name: column.fit(properties.get(name)) for name, column in self._properties.items()}
         row |= {name: _instant(properties.get(name)) for name in self._times}
-        return row | {"geometry": _wkb(item.get("geometry")), "bbox": _sides(item.get("bbox"), self._box)}
+        return row | {"geometry": wkb(item.get("geometry")), "bbox": _sides(item.get("bbox"), self._box)}
 
 
 def _fitted(column: Column, value: Any) -> Any:
@@ -200,17 +197,6 @@ def _instant(value: Any) -> datetime | None:
         return None
 
 
-def _wkb(geometry: Any) -> bytes | None:
-    if geometry is None:
-        return None
-    try:
-        with without_advice():
-            wkb: bytes = shapely.to_wkb(shapely.geometry.shape(geometry), flavor="iso")
-            return wkb
-    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError):
-        return None
-
-
 def _sides(box: Any, sides: tuple[str, ...]) -> dict[str, float] | None:
     if not isinstance(box, list) or len(box) not in (4, 6) or not all(isinstance(side, int | float) for side in box):
         return None
@@ -218,10 +204,12 @@ def _sides(box: Any, sides: tuple[str, ...]) -> dict[str, float] | None:
     return {side: named[side] for side in sides}
 
 
-def _metadata(collections: dict[str, Any]) -> dict[str, bytes]:
-    """GeoParquet 1.1; no `crs` is OGC:CRS84."""
+def _metadata(schema: pa.Schema, collections: dict[str, Any]) -> dict[str, bytes]:
+    """GeoParquet 1.1; no `crs` is OGC:CRS84, one of null is unknown: each row has its own."""
     covering = {side: ["bbox", side] for side in _BOX}
-    geometry = {"encoding": "WKB", "geometry_types": [], "covering": {"bbox": covering}}
-    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
+    columns: dict[str, Any] = {"geometry": {"encoding": "WKB", "geometry_types": [], "covering": {"bbox": covering}}}
+    if PROJECTED in schema.names and pa.types.is_binary(schema.field(PROJECTED).type):
+        columns[PROJECTED] = {"encoding": "WKB", "geometry_types": [], "crs": None}
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": columns}
     stac = {"version": "1.0.0", "collections": collections}
     return {"geo": orjson.dumps(geo), "stac-geoparquet": documents.dump(stac)}

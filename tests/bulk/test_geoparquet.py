@@ -281,6 +281,17 @@ def test_truncated_row_group_is_told_with_its_place(tmp_path: Path) -> None:
     assert all("row group" in entry.place for entry in found)
 
 
+def test_projected_footprints_of_stac_geoparquet(tmp_path: Path) -> None:
+    shape = point(500000.0, 4000000.0)
+    document = item("a", properties={"proj:geometry": shape}, assets={"B1": {"href": "x", "proj:geometry": shape}})
+    reader = stac_geoparquet.arrow.parse_stac_items_to_arrow([document])
+    stac_geoparquet.arrow.to_parquet(reader, tmp_path / "x.parquet")
+    (found,) = entries(tmp_path / "x.parquet")
+    assert found.fault is None
+    assert found.document["properties"]["proj:geometry"] == shape
+    assert found.document["assets"]["B1"]["proj:geometry"] == shape
+
+
 def test_binary_value_is_refused(tmp_path: Path) -> None:
     (found,) = entries(written(tmp_path / "x", row("a", raw=b"\x00")))
     assert found.fault == "raw: has a binary value, which JSON cannot hold"

@@ -103,6 +103,8 @@ def read(path: Path) -> list[Any]:
 @example([item("a", properties={"n": 1}), item("b", properties={"n": True}), item("c", properties={"n": 2**60 + 1.0})])
 @example([item("a", properties={f"p{n}": n for n in range(2000)}), item("b", assets={})])
 @example([item("a", bbox=[None] * 4), item("b", bbox=5), item("c", bbox=["1", "2", "3", "4"])])
+@example([item(str(n), properties={"proj:geometry": value}) for n, value in enumerate((WKT_3D, {"type": "Point"}, {}))])
+@example([item("a", assets={"a": {"proj:geometry": WKT_3D}}), item("b", assets={"a": {"proj:geometry": "x"}})])
 @example([item(str(n), properties={"deep": {f"k{n}-{m}": m for m in range(300)}}) for n in range(5)])
 def test_items_come_back_as_they_were(documents: list[Document]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -146,6 +148,23 @@ def test_columns_have_the_types_of_their_values(tmp_path: Path) -> None:
     assert "nothing" not in types
     geo = orjson.loads(schema.metadata[b"geo"])
     assert geo["columns"]["geometry"]["covering"]["bbox"]["xmin"] == ["bbox", "xmin"]
+
+
+def test_projected_footprints_are_read_by_others(tmp_path: Path) -> None:
+    outline = box(500000.5, 4000000.25, 600000.0, 4100000.0)
+    parts = {"type": "MultiPolygon", "coordinates": [outline["coordinates"]]}
+    documents = [
+        item(name, properties={"proj:geometry": shape}, assets={"B1": {"href": "b1.tif", "proj:geometry": shape}})
+        for name, shape in (("a", outline), ("b", parts))
+    ]
+    path = exported(documents, tmp_path / "x.parquet")
+    assert read(path) == documents
+    by_others = list(stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path)))
+    assert [one["properties"]["proj:geometry"] for one in by_others] == [outline, parts]
+    assert [one["assets"]["B1"]["proj:geometry"] for one in by_others] == [outline, parts]
+    frame = geopandas.read_parquet(path)
+    assert list(frame["proj:geometry"].geom_type) == ["Polygon", "MultiPolygon"]
+    assert frame["proj:geometry"].crs is None
 
 
 def test_plain_items_have_no_differences(tmp_path: Path) -> None:

@@ -26,12 +26,13 @@ from app.stac import document as documents
 from app.stac.interval import format_instant
 
 DIFFERENCES = "upesi:differences"
+# GeoJSON too, of an item or of an asset.
+PROJECTED = "proj:geometry"
 MEMBERS = (
     *("type", "stac_version", "stac_extensions", "id", "geometry", "bbox"),
     *("collection", "links", "assets"),
 )
 _BATCH_ROWS = 500
-_GEOMETRIES = ("geometry", "proj:geometry")
 _BOX = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 # GeoParquet has x first in each of them.
 _DEGREES = {"OGC:CRS84", "OGC:CRS84h", "EPSG:4326", "EPSG:4979"}
@@ -230,11 +231,11 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 def _member(name: str, value: Any) -> Any:
     """Raises InvalidDocument."""
-    if name in _GEOMETRIES and isinstance(value, bytes):
+    if name == "geometry" and isinstance(value, bytes):
         return _geometry(value)
     if name == "bbox" and isinstance(value, dict | list):
         return _box(value)
-    return _value(value)
+    return _value(value, name)
 
 
 def _box(value: dict[str, Any] | list[Any]) -> list[Any] | None:
@@ -243,10 +244,10 @@ def _box(value: dict[str, Any] | list[Any]) -> list[Any] | None:
     return [side for side in map(_value, sides) if side is not None] or None
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, name: str = "") -> Any:
     """As JSON has it; a member without a value is left out."""
     if isinstance(value, dict):
-        members = ((name, _value(member)) for name, member in value.items())
+        members = ((name, _value(member, name)) for name, member in value.items())
         return {name: member for name, member in members if member is not None}
     if isinstance(value, list):
         return [_value(member) for member in value]
@@ -257,6 +258,8 @@ def _value(value: Any) -> Any:
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, bytes):
+        if name == PROJECTED:
+            return _geometry(value)
         raise InvalidDocument("has a binary value, which JSON cannot hold")
     if value is None or isinstance(value, str | int):
         return value
