@@ -99,10 +99,11 @@ def dump_with_links_last(document: dict[str, Any], owned: Set[str], apart: str |
 
 
 def without_links(document: dict[str, Any], owned: Set[str]) -> dict[str, Any]:
-    """The document with the links of the other relations alone."""
-    links = document.get("links")
-    kept = [link for link in links if not _is_of(link, owned)] if isinstance(links, list) else []
-    return document | {"links": kept}
+    """The document with the links of the other relations alone. What is no list is left, to be refused."""
+    links = document.get("links", [])
+    return document | {
+        "links": [link for link in links if not _is_of(link, owned)] if isinstance(links, list) else links
+    }
 
 
 def _is_of(link: Any, relations: Set[str]) -> bool:

@@ -14,6 +14,7 @@ from app.sql import loading
 from app.stac.interval import parse_instant
 from app.stac.item import check_item
 from app.writer import Writer
+from tests.api.assertions import assert_error
 from tests.api.test_limits import until
 from tests.api.writing import writing
 from tests.factories import Document, collection, item, load
@@ -123,3 +124,11 @@ async def test_of_a_collection_they_are_members(keeping: httpx.AsyncClient) -> N
     etag = (await keeping.get("/collections/new")).headers["etag"]
     assert (await keeping.put("/collections/new", json=collection("new", title="New"))).status_code == 204
     assert (await keeping.get("/collections/new")).headers["etag"] == etag
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_links_that_are_no_list_are_refused(keeping: httpx.AsyncClient, method: str) -> None:
+    """And not taken out, as the links of the server are."""
+    assert (await keeping.post(ITEMS, json=item("other" if method == "POST" else "thing"))).status_code == 201
+    response = await keeping.request(method, ITEMS if method == "POST" else ITEM, json=item(links={"via": "x"}))
+    assert assert_error(response, 400)["faults"][0]["path"] == "links"
