@@ -6,6 +6,7 @@ Of an Item they are properties, of a Collection members of its own.
 from datetime import datetime
 from typing import Any
 
+from app.stac import differences
 from app.stac.interval import format_instant
 
 _NAMES = ("created", "updated")
@@ -20,7 +21,7 @@ def stamped(document: dict[str, Any], now: datetime, before: dict[str, Any] | No
     created = kept.get("created")
     instant = format_instant(now)
     stamps = {"created": created if isinstance(created, str) else instant, "updated": instant}
-    if before is not None and _bare(before) == _bare(document):
+    if before is not None and not differences.between(_bare(before), _bare(document)):
         stamps |= {name: kept[name] for name in _NAMES if name in kept}
     holder = {name: value for name, value in _holder(document).items() if name not in _NAMES} | stamps
     return _with(document, holder)

@@ -132,3 +132,11 @@ async def test_links_that_are_no_list_are_refused(keeping: httpx.AsyncClient, me
     assert (await keeping.post(ITEMS, json=item("other" if method == "POST" else "thing"))).status_code == 201
     response = await keeping.request(method, ITEMS if method == "POST" else ITEM, json=item(links={"via": "x"}))
     assert assert_error(response, 400)["faults"][0]["path"] == "links"
+
+
+async def test_a_number_in_the_place_of_a_truth_is_new(keeping: httpx.AsyncClient) -> None:
+    """Python takes `true` and 1 for equal."""
+    await keeping.post(ITEMS, json=item(properties={"n": True}))
+    _, before = await stamps(keeping)
+    assert (await keeping.patch(ITEM, json={"properties": {"n": 1}})).status_code == 204
+    assert (await stamps(keeping))[1] > before
