@@ -18,6 +18,8 @@ from app.stac.validation import CORE, Rules, of_model, refuse
 OWNED_LINKS = frozenset({"self", "root", "parent", "collection"})
 # An entry of a btree is a third of a page at most, and holds the sort values too.
 _ID_BYTES = 2000
+# Clients take them out of a path before they ask, percent-encoded too (RFC 3986, 5.2.4 and 6.2.2.3).
+_STEPS = frozenset({".", ".."})
 _NEVER = datetime.min
 
 
@@ -88,6 +90,8 @@ def of_identity(document: dict[str, Any], kind: str, rules: Rules) -> list[Fault
     name = document.get("id")
     if not isinstance(name, str) or not name:
         faults.append(Fault("id", "is not a text of one character or more"))
+    elif name in _STEPS:
+        faults.append(Fault("id", f"{name!r} is a step in the path of a URL, so that no URL leads to it"))
     elif "\0" in name:
         faults.append(Fault("id", "has a NUL character, which PostgreSQL cannot hold"))
     elif len(name.encode()) > _ID_BYTES:

@@ -62,6 +62,16 @@ async def test_a_posted_item_is_there(writable: httpx.AsyncClient) -> None:
     assert (await writable.get("/search?bbox=1,2,3,4")).json()["numberReturned"] == 1
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+async def test_an_id_that_is_a_step_in_a_path_is_refused(writable: httpx.AsyncClient, name: str) -> None:
+    """Its Location would be that of all items, or of the collection, which a client may delete there."""
+    response = await writable.post(ITEMS, json=item(name))
+    assert assert_error(response, 400)["faults"][0]["path"] == "id"
+    for document in (item("a.."), item("...")):
+        location = (await writable.post(ITEMS, json=document)).headers["location"]
+        assert (await writable.get(location)).json()["id"] == document["id"]
+
+
 async def test_the_extent_grows_with_a_posted_item(writable: httpx.AsyncClient) -> None:
     for longitude, instant in ((5.0, "2001-01-01T00:00:00Z"), (7.0, "2003-01-01T00:00:00Z")):
         document = item(f"at {longitude}", geometry=point(longitude, 1.0), properties={"datetime": instant})

@@ -83,6 +83,7 @@ def test_null_geometry() -> None:
         ({"id": None}, "id: Input should be a valid string"),
         ({"id": 5}, "id: Input should be a valid string"),
         ({"id": "a\0b"}, "id: has a NUL character, which PostgreSQL cannot hold"),
+        ({"id": ".."}, "id: '..' is a step in the path of a URL, so that no URL leads to it"),
         ({"collection": None}, "collection: an item is stored in a collection, and this one names none"),
         ({"collection": ""}, "collection: an item is stored in a collection, and this one names none"),
         ({"collection": "a\0b"}, "collection: an item is stored in a collection, and this one names none"),
