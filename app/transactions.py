@@ -86,7 +86,7 @@ class Transactions:
 
         Raises NotFound for the collection, Conflict that names the items that are there already, InvalidBody.
         """
-        found = await _aside(text, lambda: self._read_items(collection, text))
+        found = await _aside(len(text), lambda: self._read_items(collection, text))
         if not isinstance(found, CheckedItem):
             return await self._write(collection, found, "insert")
         new = await self.writer.insert(found)
@@ -102,13 +102,16 @@ class Transactions:
         Raises NotFound for the collection, Conflict that names the items that are there already, InvalidBody, and
         MissingRight where some may be replaced.
         """
-        bulk, found = await _aside(text, lambda: self._read_bulk(collection, text))
+        bulk, found = await _aside(len(text), lambda: self._read_bulk(collection, text))
         if bulk.method == "upsert":
             self._demand("update", collection)
         return await self._write(collection, found, bulk.method)
 
-    async def change_item(self, collection: str, item_id: str, change: Patch, state: Precondition) -> StoredItem:
-        """The item is locked while it is changed, so that no patch of several at once is lost.
+    async def change_item(
+        self, collection: str, item_id: str, change: Patch, size: int, state: Precondition
+    ) -> StoredItem:
+        """The item is locked while it is changed, so that no patch of several at once is lost. `size` is how many bytes
+        say what is changed.
 
         Raises NotFound, PreconditionFailed, InvalidBody.
         """
@@ -120,7 +123,7 @@ class Transactions:
                     document = _with_place(change(documents.parse(before)), collection, item_id)
                     return check_item(self._stamped(document, documents.parse(before)), self.rules)
 
-            item = await _aside(before, work_out)
+            item = await _aside(len(before) + size, work_out)
             if item.content != before:
                 await self.writer.put(transaction, [item], {collection: key}, "upsert")
         return StoredItem(collection, item_id, item.content)
@@ -140,7 +143,7 @@ class Transactions:
         document = _parsed(text)
         members = members_of(document, "collections")
         found = {"": document} if members is None else members
-        checked = await _aside(text, lambda: self._checked_collections(found))
+        checked = await _aside(len(text), lambda: self._checked_collections(found))
         for collection in checked:
             self._demand("create", collection.id)
         async with self.catalog.database.transaction() as transaction:
@@ -151,14 +154,20 @@ class Transactions:
         stored = [StoredCollection(collection.id, collection.content, collection.extent) for collection in checked]
         return stored[0] if members is None else stored
 
-    async def change_collection(self, collection: str, change: Patch, state: Precondition) -> StoredCollection:
+    async def change_collection(
+        self, collection: str, change: Patch, size: int, state: Precondition
+    ) -> StoredCollection:
         """Its items are left as they are. Raises NotFound, PreconditionFailed, InvalidBody."""
         async with self.catalog.database.transaction() as transaction:
             row = await self._locked_collection(transaction, collection, state)
             before: bytes = row["content"][:-1] + b',"extent":' + row["extent"] + b"}"
-            with of_body():
-                document = _with_name(change(documents.parse(before)), collection)
-                checked = check_collection(self._stamped(document, documents.parse(before)), self.rules)
+
+            def work_out() -> CheckedCollection:
+                with of_body():
+                    document = _with_name(change(documents.parse(before)), collection)
+                    return check_collection(self._stamped(document, documents.parse(before)), self.rules)
+
+            checked = await _aside(len(before) + size, work_out)
             await transaction.execute(sql.loading.store_collection(checked, "upsert"))
         return stored_collection({**row, "content": checked.content, "extent": checked.extent})
 
@@ -269,8 +278,8 @@ class Transactions:
         return stamped(documents.without_links(document, owned), datetime.now(UTC), before)
 
 
-async def _aside(text: bytes, work: Callable[[], Result]) -> Result:
-    return await asyncio.to_thread(work) if len(text) > _LONG_BYTES else work()
+async def _aside(size: int, work: Callable[[], Result]) -> Result:
+    return await asyncio.to_thread(work) if size > _LONG_BYTES else work()
 
 
 @contextmanager

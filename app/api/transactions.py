@@ -59,9 +59,7 @@ async def post_bulk_items(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.ITEM_BODY,
 )
 async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Response:
-    as_stored = _as_stored(change, collection_id, _replacement(change))
-    item = await change.transactions.change_item(collection_id, item_id, as_stored, change.state)
-    return _changed(change, _item(change, item))
+    return await _changed_item(change, collection_id, item_id, _replacement(change))
 
 
 @items.patch(
@@ -72,9 +70,7 @@ async def put_item(change: DocumentDep, collection_id: str, item_id: str) -> Res
     openapi_extra=openapi.PATCH_BODY,
 )
 async def patch_item(change: PatchDep, collection_id: str, item_id: str) -> Response:
-    as_stored = _as_stored(change, collection_id, _patch(change))
-    item = await change.transactions.change_item(collection_id, item_id, as_stored, change.state)
-    return _changed(change, _item(change, item))
+    return await _changed_item(change, collection_id, item_id, _patch(change))
 
 
 @items.delete(
@@ -113,8 +109,7 @@ async def post_collections(change: DocumentDep) -> Response:
     openapi_extra=openapi.COLLECTION_BODY,
 )
 async def put_collection(change: DocumentDep, collection_id: str) -> Response:
-    collection = await change.transactions.change_collection(collection_id, _replacement(change), change.state)
-    return _changed(change, _collection(change, collection))
+    return await _changed_collection(change, collection_id, _replacement(change))
 
 
 @collections.patch(
@@ -125,8 +120,7 @@ async def put_collection(change: DocumentDep, collection_id: str) -> Response:
     openapi_extra=openapi.PATCH_BODY,
 )
 async def patch_collection(change: PatchDep, collection_id: str) -> Response:
-    collection = await change.transactions.change_collection(collection_id, _patch(change), change.state)
-    return _changed(change, _collection(change, collection))
+    return await _changed_collection(change, collection_id, _patch(change))
 
 
 @collections.delete(
@@ -139,6 +133,18 @@ async def patch_collection(change: PatchDep, collection_id: str) -> Response:
 async def delete_collection(change: CollectionDeletionDep, cascade: CascadeDep, collection_id: str) -> Response:
     await change.transactions.delete_collection(collection_id, cascade, change.state)
     return _empty(change)
+
+
+async def _changed_item(change: Change, collection: str, item_id: str, patch: Patch) -> Response:
+    as_stored = _as_stored(change, collection, patch)
+    size = len(change.text)
+    item = await change.transactions.change_item(collection, item_id, as_stored, size, change.state)
+    return _changed(change, _item(change, item))
+
+
+async def _changed_collection(change: Change, name: str, patch: Patch) -> Response:
+    collection = await change.transactions.change_collection(name, patch, len(change.text), change.state)
+    return _changed(change, _collection(change, collection))
 
 
 def _text_of_items(change: Change, collection: str) -> bytes:
