@@ -17,6 +17,8 @@ from app.stac.geometry import without_advice
 
 # More members than this are no columns but keys: such an object is text.
 _MEMBERS_AT_MOST = 1000
+# Of all together, as each costs memory in every row: an object without room is text, a property among the differences.
+_PLACES_AT_MOST = 10_000
 _DEPTH_AT_MOST = 16
 TIMES = frozenset(
     {"datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished"}
@@ -25,9 +27,23 @@ _SCALARS = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "text"
 
 
 @dataclass(slots=True)
+class Room:
+    """For places in the items, of all there are together."""
+
+    left: int = _PLACES_AT_MOST
+
+    def place(self) -> "Seen | None":
+        if self.left == 0:
+            return None
+        self.left -= 1
+        return Seen(self)
+
+
+@dataclass(slots=True)
 class Seen:
     """The values met at one place in the items."""
 
+    room: Room
     kinds: set[str] = field(default_factory=set)
     members: dict[str, "Seen"] = field(default_factory=dict)
     element: "Seen | None" = None
@@ -37,23 +53,35 @@ class Seen:
             return
         kind = _kind(value, depth)
         self.kinds.add(kind)
-        if kind == "struct":
-            self.observe_members(value, depth)
-            if len(self.members) > _MEMBERS_AT_MOST:
-                self.kinds.add("json")
-                self.members.clear()
+        if kind == "struct" and not self.observe_members(value, depth):
+            self.kinds.add("json")
+            self.room.left += sum(member.places() for member in self.members.values())
+            self.members.clear()
         elif kind == "list":
-            self.element = self.element or Seen()
-            for part in value:
-                self.element.observe(part, depth + 1)
+            self.element = self.element or self.room.place()
+            if self.element is not None:
+                for part in value:
+                    self.element.observe(part, depth + 1)
 
-    def observe_members(self, value: dict[str, Any], depth: int = 0) -> None:
+    def observe_members(self, value: dict[str, Any], depth: int = 0) -> bool:
+        """Whether there is a place for each of them."""
+        is_whole = True
         for name, member in value.items():
-            if name in self.members:
-                self.members[name].observe(member, depth + 1)
-            elif member is not None and len(self.members) <= _MEMBERS_AT_MOST and "json" not in self.kinds:
-                self.members[name] = seen = Seen()
+            seen = self.members.get(name)
+            if seen is None and member is not None and "json" not in self.kinds:
+                seen = self.room.place() if len(self.members) < _MEMBERS_AT_MOST else None
+                if seen is None:
+                    is_whole = False
+                else:
+                    self.members[name] = seen
+            if seen is not None:
                 seen.observe(member, depth + 1)
+        return is_whole
+
+    def places(self) -> int:
+        """This one and all below."""
+        below = [*self.members.values(), *([self.element] if self.element else [])]
+        return 1 + sum(seen.places() for seen in below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +107,7 @@ class Column:
                 return None
             return cls(pa.struct([(name, column.type) for name, column in members.items()]), "struct", members)
         if seen.kinds == {"list"}:
-            element = cls.of(seen.element or Seen()) or cls(pa.string(), "json", {})
+            element = (seen.element and cls.of(seen.element)) or cls(pa.string(), "json", {})
             return cls(pa.list_(element.type), "list", {}, element)
         (kind, *others) = seen.kinds
         return cls(pa.string(), "json", {}) if others or kind == "json" else cls(_SCALARS[kind], kind, {})
@@ -136,14 +164,13 @@ def _kind(value: Any, depth: int) -> str:
     return "list" if isinstance(value, list) else "struct"
 
 
-@dataclass(slots=True)
 class Inference:
     """What is known of the items so far."""
 
-    _properties: Seen = field(default_factory=Seen)
-    _links: Seen = field(default_factory=Seen)
-    _assets: Seen = field(default_factory=Seen)
-    heights: bool = True
+    def __init__(self) -> None:
+        room = Room()
+        self._properties, self._links, self._assets = Seen(room), Seen(room), Seen(room)
+        self.heights = True
 
     def observe(self, item: dict[str, Any]) -> None:
         self._properties.observe_members(item.get("properties") or {})

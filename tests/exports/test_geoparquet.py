@@ -167,6 +167,28 @@ def test_projected_footprints_are_read_by_others(tmp_path: Path) -> None:
     assert frame["proj:geometry"].crs is None
 
 
+def test_columns_do_not_multiply_with_names(tmp_path: Path) -> None:
+    documents = [
+        item(f"{n:03}", properties={f"p{n}": {f"k{m}": m for m in range(60)}}, assets={f"{n}.tif": {"href": "x"}})
+        for n in range(300)
+    ]
+    path = exported(documents, tmp_path / "x")
+    assert len(pq.ParquetFile(path).schema) < 10_000
+    assert read(path) == documents
+    assert pq.read_table(path).column("p0")[0].as_py() == {f"k{m}": m for m in range(60)}
+
+
+def test_object_that_is_text_leaves_room_for_others(tmp_path: Path) -> None:
+    asset = {f"member{n}": n for n in range(9)} | {"href": "x"}
+    documents = [item(f"{n:04}", assets={f"{n}.tif": asset}) for n in range(1200)]
+    documents.append(item("last", properties={"late": {"seen": 1}}, assets={"x.tif": asset}))
+    path = exported(documents, tmp_path / "x")
+    assert read(path) == documents
+    table = pq.read_table(path)
+    assert orjson.loads(table.column("assets")[0].as_py()) == {"0.tif": asset}
+    assert table.column("late")[1200].as_py() == {"seen": 1}
+
+
 def test_plain_items_have_no_differences(tmp_path: Path) -> None:
     documents = [item(str(n), properties={"gsd": n, "eo:cloud_cover": n / 2}) for n in range(600)]
     table = pq.read_table(exported(documents, tmp_path / "x"))
