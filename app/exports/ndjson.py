@@ -8,8 +8,10 @@ from app.stac.search import Search
 
 
 async def stream(catalog: Catalog, search: Search) -> AsyncIterator[bytes]:
-    """Raises NotFound for a collection that does not exist."""
+    """Collections that are made meanwhile are left out, and their items with them. Raises NotFound."""
+    known = set()
     async for collection in pages.collections(catalog, search.collections):
+        known.add(collection.id)
         yield collection.document() + b"\n"
     async for page in pages.items(catalog, search):
-        yield b"".join(item.content + b"\n" for item in page)
+        yield b"".join(item.content + b"\n" for item in page if item.collection in known)

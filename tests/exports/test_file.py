@@ -15,7 +15,7 @@ from app.bulk.readers import Entry
 from app.bulk.readers.sources import Source
 from app.bulk.readers.web import Web
 from app.catalog import Catalog, CollectionPage
-from app.exports import static
+from app.exports import ndjson, static
 from app.exports.file import _opened
 from app.exports.static import name_of
 from app.stac.collection_search import CollectionSearch
@@ -117,19 +117,32 @@ def test_static_catalogue_is_read_by_pystac(upesi: Upesi, tmp_path: Path) -> Non
     assert all(href.startswith((".", "https://example.com")) for href in hrefs)
 
 
-@pytest.mark.anyio
-async def test_static_catalogue_is_without_collections_made_meanwhile(
-    catalog: Catalog, loader: Loader, tmp_path: Path, web: Web
-) -> None:
+def growing(catalog: Catalog, loader: Loader) -> Catalog:
+    """One that has another collection as soon as its collections are read."""
+
     class Growing(Catalog):
         async def collections(self, search: CollectionSearch, watch: Stopwatch) -> CollectionPage:
             page = await super().collections(search, watch)
             await load(loader, collection("late"), item("two", "late"))
             return page
 
+    return Growing(catalog.database, 10, 1000)
+
+
+@pytest.mark.anyio
+async def test_static_catalogue_is_without_collections_made_meanwhile(
+    catalog: Catalog, loader: Loader, tmp_path: Path, web: Web
+) -> None:
     await load(loader, collection("a"), item("one", "a"))
-    await static.write(Growing(catalog.database, 10, 1000), Search(), tmp_path / "x", {"id": "root"})
+    await static.write(growing(catalog, loader), Search(), tmp_path / "x", {"id": "root"})
     assert sorted(plain(read(tmp_path / "x", web))) == [("None", "a"), ("a", "one")]
+
+
+@pytest.mark.anyio
+async def test_ndjson_is_without_collections_made_meanwhile(catalog: Catalog, loader: Loader) -> None:
+    await load(loader, collection("a"), item("one", "a"))
+    parts = [part async for part in ndjson.stream(growing(catalog, loader), Search())]
+    assert [orjson.loads(line)["id"] for line in b"".join(parts).splitlines()] == ["a", "one"]
 
 
 def test_selection(upesi: Upesi) -> None:
