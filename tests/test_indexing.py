@@ -139,6 +139,24 @@ async def test_two_at_once(filled: Database, database_url: str) -> None:
                 await change(filled, "eo:cloud_cover")
 
 
+async def test_a_load_that_ends_while_an_index_is_made(
+    filled: Database, database: Database, loader: Loader, database_url: str
+) -> None:
+    """A build waits for all statements that are older, also for one that waits for it."""
+    writer = await asyncpg.connect(database_url)
+    async with asyncio.TaskGroup() as tasks:
+        async with writer.transaction():
+            await writer.execute("UPDATE items SET updated = now()")
+            building = tasks.create_task(indexing.add(filled, "eo:cloud_cover"))
+            await until(lambda: is_state(database, "building"))
+            # Until it is done, or long enough for it to wait.
+            await asyncio.wait([tasks.create_task(loader.finish())], timeout=1)
+        await writer.close()
+    made = building.result()
+    assert made is not None
+    assert made.state == "valid"
+
+
 async def test_a_collection_with_a_quarter_of_all_items_is_large(loader: Loader, database: Database) -> None:
     """As far as PostgreSQL has looked."""
     known = KnownIndexes()

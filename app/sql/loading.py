@@ -283,5 +283,9 @@ def _multirange(times: tuple[Times, ...]) -> Fragment:
 
 
 def analyze() -> Fragment:
-    """Without it the planner knows nothing of a table that was just filled."""
-    return sql("ANALYZE items, collections")
+    """Without it the planner knows nothing of a table that was just filled.
+
+    A table that is being vacuumed or given an index is left out: autovacuum, or `upesi index add`, does so behind it.
+    Waiting for an index would be a deadlock, since its build waits for all statements that are older than its end.
+    """
+    return sql("ANALYZE (SKIP_LOCKED) items, collections")
