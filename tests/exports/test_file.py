@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -14,7 +15,7 @@ from app.bulk.load import Loader
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Source
 from app.bulk.readers.web import Web
-from app.catalog import Catalog, CollectionPage
+from app.catalog import Catalog, CollectionPage, ItemPage
 from app.exports import ndjson, static
 from app.exports.file import _opened
 from app.exports.static import name_of
@@ -136,6 +137,27 @@ async def test_static_catalogue_is_without_collections_made_meanwhile(
     await load(loader, collection("a"), item("one", "a"))
     await static.write(growing(catalog, loader), Search(), tmp_path / "x", {"id": "root"})
     assert sorted(plain(read(tmp_path / "x", web))) == [("None", "a"), ("a", "one")]
+
+
+@pytest.mark.anyio
+async def test_static_catalogue_has_an_item_once_that_is_moved_meanwhile(
+    catalog: Catalog, loader: Loader, tmp_path: Path, web: Web
+) -> None:
+    moved = item("one", "a", properties={"datetime": "2001-01-01T00:00:00Z"})
+
+    class Moving(Catalog):
+        async def search(self, search: Search, watch: Stopwatch, within: str | None = None) -> ItemPage:
+            page = await super().search(replace(search, limit=1), watch, within)
+            await load(loader, moved)
+            return page
+
+    await load(
+        loader, collection("a"), item("one", "a"), item("two", "a", properties={"datetime": "2002-01-01T00:00:00Z"})
+    )
+    await static.write(Moving(catalog.database, 10, 1000), Search(), tmp_path / "x", {"id": "root"})
+    found = [entry.document for entry in read(tmp_path / "x", web)]
+    assert [one["id"] for one in found] == ["a", "one", "two"]
+    assert found[1]["properties"] == moved["properties"]
 
 
 @pytest.mark.anyio
