@@ -355,6 +355,9 @@ def _serve(settings: Settings, url: str, host: str, port: int, workers: int) -> 
 
 
 async def _load(url: str, job: Job, told: Told) -> None:
+    # asyncio cancels its task at Ctrl-C, which is not told of it while it waits for a pipe or a server.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     calm_collector()
     # It tells of connections that it cannot make with a traceback, which we tell of in a line.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ def file() -> Iterator[Path]:
         yield path
 
 
-def start(url: str, file: Path, *options: str) -> subprocess.Popen[str]:
+def start(url: str, file: Path | str, *options: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("UPESI_")}
     return subprocess.Popen(
         [UPESI, "load", file, "--workers", "2", *options],
@@ -166,6 +168,33 @@ def test_load_that_is_asked_to_end(database_url: str, file: Path, sent: int, cod
         assert 0 < stored(url) == told(url)[0] < ITEMS
         asked(url, "DROP TRIGGER wait ON items")
         went_on(url, file)
+
+
+@pytest.mark.parametrize("form", ["static", "api"])
+def test_ctrl_c_while_a_server_is_to_be_asked_again(database_url: str, form: str) -> None:
+    asked_for = threading.Event()
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.send_header("Retry-After", "60")
+            self.end_headers()
+            asked_for.set()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        process = start(database_url, f"http://127.0.0.1:{server.server_port}/", "--format", form)
+        try:
+            assert asked_for.wait(30)
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=20)
+        finally:
+            server.shutdown()
+            process.kill()
+            _, failed = process.communicate()
+    assert process.returncode == 130
+    assert "Interrupted: all batches before this one are stored" in failed
+    assert "Traceback" not in failed
 
 
 def test_postgresql_killed_in_mid_load(file: Path) -> None:

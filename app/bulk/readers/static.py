@@ -39,36 +39,37 @@ def crawl(start: str, web: Web) -> Iterator[Entry]:
     waiting = [_Found(start)]
     late: list[_Found] = []
     ahead: deque[tuple[_Found, Future[tuple[str, bytes]]]] = deque()
-    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="crawl") as threads:
-        try:
-            while waiting or ahead or late:
-                if not waiting and not ahead:
-                    waiting, late = late[::-1], []
-                while waiting and len(ahead) < _AHEAD:
-                    found = waiting.pop()
-                    ahead.append((found, threads.submit(_read, found.location, web)))
-                found, reading = ahead.popleft()
-                try:
-                    location, text = reading.result()
-                    document = whole(text)
-                    links = list(_links(document, location))
-                except InvalidDocument as error:
-                    yield Entry(found.location, fault=f"{error}{_origin(found)}")
-                    continue
-                digest = _digest(location)
-                if digest in visited and digest != _digest(found.location):
-                    continue  # It has moved to where another link leads.
-                visited.add(digest)
-                for link in links:
-                    if isinstance(link, Entry):
-                        yield link
-                if not (isinstance(document, dict) and document.get("type") == "Catalog"):
-                    yield Entry(found.location, _with_absolute_hrefs(document, location))
-                new = list(_unvisited(links, visited))
-                late += (link for link in new if link.late)
-                waiting += (link for link in reversed(new) if not link.late)
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+    threads = ThreadPoolExecutor(_AHEAD, thread_name_prefix="crawl")
+    try:
+        while waiting or ahead or late:
+            if not waiting and not ahead:
+                waiting, late = late[::-1], []
+            while waiting and len(ahead) < _AHEAD:
+                found = waiting.pop()
+                ahead.append((found, threads.submit(_read, found.location, web)))
+            found, reading = ahead.popleft()
+            try:
+                location, text = reading.result()
+                document = whole(text)
+                links = list(_links(document, location))
+            except InvalidDocument as error:
+                yield Entry(found.location, fault=f"{error}{_origin(found)}")
+                continue
+            digest = _digest(location)
+            if digest in visited and digest != _digest(found.location):
+                continue  # It has moved to where another link leads.
+            visited.add(digest)
+            for link in links:
+                if isinstance(link, Entry):
+                    yield link
+            if not (isinstance(document, dict) and document.get("type") == "Catalog"):
+                yield Entry(found.location, _with_absolute_hrefs(document, location))
+            new = list(_unvisited(links, visited))
+            late += (link for link in new if link.late)
+            waiting += (link for link in reversed(new) if not link.late)
+    finally:
+        # Who is interrupted does not wait for servers that do not answer.
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _unvisited(links: Iterable[_Found | Entry], visited: set[bytes]) -> Iterator[_Found]:

@@ -1,7 +1,7 @@
 """Documents over HTTP: asked again where that may help, and never larger than a bound."""
 
 import random
-import time
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +49,7 @@ class Web:
         """`authorize` gives the headers that a URL is asked with; a redirect to another host goes without them."""
         self._pause = pause
         self._authorize = authorize or (lambda _: {})
+        self._ended = threading.Event()
         self._client = httpx.Client(timeout=30, follow_redirects=True, headers={"User-Agent": "upesi"})
 
     def __enter__(self) -> "Web":
@@ -57,6 +58,8 @@ class Web:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Threads that wait to ask again do so no longer."""
+        self._ended.set()
         self._client.close()
 
     def read(self, url: str) -> tuple[str, bytes]:
@@ -127,7 +130,8 @@ class Web:
     def _wait(self, attempt: int, headers: Mapping[str, str]) -> None:
         seconds = headers.get("Retry-After", "")
         pause = float(seconds) if seconds.isdecimal() else self._pause * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)
-        time.sleep(min(pause, _LONGEST_PAUSE))
+        if self._ended.wait(min(pause, _LONGEST_PAUSE)):
+            raise InvalidDocument("is not asked for again: who asked has ended")
 
 
 def _unreachable(error: httpx.HTTPError) -> str:
