@@ -12,6 +12,11 @@ _REFUSALS = 1000
 Outcome = Literal["complete", "stopped", "interrupted", "failed"]
 
 
+def printable(text: str) -> str:
+    """With a mark for each byte of a file name that is no UTF-8: neither JSON nor PostgreSQL holds such."""
+    return text.encode(errors="replace").decode()
+
+
 @dataclass(slots=True)
 class Report:
     """What became of the documents."""
@@ -46,7 +51,7 @@ class Told:
 
     def refuse(self, place: str, reason: str) -> None:
         if len(self.refusals) < _REFUSALS:
-            self.refusals.append({"place": place, "reason": reason})
+            self.refusals.append({"place": printable(place), "reason": printable(reason)})
 
     def rate(self) -> float:
         """Items a second."""
@@ -55,7 +60,7 @@ class Told:
     def json(self) -> bytes:
         document = {
             "outcome": self.outcome,
-            "error": self.error,
+            "error": None if self.error is None else printable(self.error),
             **asdict(self.report),
             "seconds": round(monotonic() - self.started, 3),
             "items_per_second": round(self.rate(), 1),

@@ -17,7 +17,7 @@ from app import sql
 from app.bulk.prepare import Outcome, Prepared
 from app.bulk.readers import Entry
 from app.bulk.readers.sources import Source
-from app.bulk.report import Report
+from app.bulk.report import Report, printable
 from app.database.pool import Database, Transaction
 from app.errors import SetupError
 from app.sql.loading import Mode
@@ -42,13 +42,14 @@ class Place:
     @classmethod
     def at_the_start(cls, source: Source, mode: Mode) -> "Place":
         if not source.is_stable():
-            return cls(source.name, mode)
+            return cls(printable(source.name), mode)
         path = Path(source.location).absolute()
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
             head = file.read(_HEAD_BYTES)
-        said = orjson.dumps([os.fsencode(path).hex(), found.st_size, found.st_mtime_ns])
-        return cls(os.fsencode(path).decode(errors="replace"), mode, blake2b(said + head, digest_size=16).digest())
+        # Read in another form, the same file is parted into other entries.
+        said = orjson.dumps([os.fsencode(path).hex(), found.st_size, found.st_mtime_ns, source.format])
+        return cls(printable(str(path)), mode, blake2b(said + head, digest_size=16).digest())
 
     def rest(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         return islice(entries, self.entries, None)
@@ -88,7 +89,10 @@ async def go_on(database: Database, places: Sequence[Place], report: Report) -> 
     for place in places:
         row = found.get(place.digest)
         if row is None and any(other["location"] == place.location for other in rows):
-            raise SetupError(f"{place.location} has changed since its load was interrupted: load it with --mode upsert")
+            raise SetupError(
+                f"{place.location} has changed since its load was interrupted, or is read in another --format: go on"
+                " with that, or load it with --mode upsert"
+            )
         if row is not None and row["mode"] != place.mode:
             raise SetupError(f"the load of {place.location} was begun with --mode {row['mode']}: go on with that")
         if row is not None:

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,6 @@ from tests.factories import Document, collection, item
 from tests.test_cli import COMMAND
 
 pytestmark = pytest.mark.anyio
-
-Upesi = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class Quiet:
@@ -149,8 +147,41 @@ async def test_file_that_changed(database: Database, tmp_path: Path) -> None:
     file = tmp_path / "x.ndjson"
     await interrupted(database, file)
     os.utime(file, ns=(1, 1))
-    with pytest.raises(SetupError, match="has changed since its load was interrupted: load it with --mode upsert"):
+    with pytest.raises(SetupError, match="has changed since its load was interrupted, or is read"):
         await ran(database, file, resume=True)
+
+
+async def test_another_format(database: Database, tmp_path: Path) -> None:
+    """A list of documents is one entry of JSON, and lines are many: places of the one lead past those of the other."""
+    file = tmp_path / "x.ndjson"
+    file.write_bytes(orjson.dumps([collection(), *items(0, 1200), {"type": "Catalog"}, *items(1200, 1300)]))
+    job = Job([Source(str(file), "json")])
+    await run(database, job, Told(Report()), Quiet())
+    with pytest.raises(
+        SetupError, match="or is read in another --format: go on with that, or load it with --mode upsert"
+    ):
+        await ran(database, file, resume=True)
+    told = Told(Report())
+    await run(database, replace(job, resume=True, on_error="skip"), told, Quiet())
+    assert (told.outcome, len(await stored(database))) == ("complete", 1300)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_names_that_are_no_utf_8(database_url: str, tmp_path: Path, is_folder: bool) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    file = odd
+    if is_folder:
+        odd.mkdir()
+        file = odd / "collection.json"
+    file.write_bytes(orjson.dumps(collection()) + (b"" if is_folder else b'\n{"type":"Catalog"}'))
+    other = written(tmp_path / "x.ndjson", item("a"))
+    environment = os.environ | {"UPESI_DATABASE_URL": database_url}
+    command = [str(COMMAND), "load", str(odd), str(other), "--on-error", "skip", "--report", str(tmp_path / "report")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    report = orjson.loads((tmp_path / "report").read_bytes())
+    assert (report["outcome"], report["collections"], report["items"]) == ("complete", 1, 1)
+    assert ["?" in one["place"] for one in report["refusals"]] == [True] * (not is_folder)
 
 
 async def test_another_mode(database: Database, tmp_path: Path) -> None:
