@@ -28,7 +28,7 @@ from tests.factories import Document, collection, item, load, point
 Done = subprocess.CompletedProcess[bytes]
 Upesi = Callable[..., Done]
 COMMAND = Path(sys.executable).with_name("upesi")
-ODD = ["a/b", "..", "é", "links", "collection.json", "x" * 300, "A b"]
+ODD = ["a/b", "...", "é", "links", "collection.json", "x" * 300, "A b"]
 DOCUMENTS: list[Document] = [
     collection("a/b", links=[{"rel": "license", "href": "https://example.com/license"}]),
     collection("catalog.json"),
@@ -262,7 +262,7 @@ def test_target_of_a_symlink_is_replaced(upesi: Upesi, tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == upesi("export", "--to", "-").stdout
 
 
-@pytest.mark.parametrize("identity", [*ODD, "...", "a.", "catalog.json", "."])
+@pytest.mark.parametrize("identity", [*ODD, "..", "a.", "catalog.json", "."])
 def test_names_of_files(identity: str) -> None:
     name = name_of(identity)
     assert name.strip(".") == name != ""
