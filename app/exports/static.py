@@ -67,15 +67,12 @@ def _write_items(folder: Path, names: dict[str, str], page: list[StoredItem]) ->
         owner, name = folder / names[item.collection], name_of(item.id)
         path = owner / name / f"{name}.json"
         # One that is moved back in the order of the search meanwhile comes again.
-        is_again = path.exists() and documents.parse(path.read_bytes())["id"] == item.id
-        if not is_again:
+        if not (path.exists() and documents.parse(path.read_bytes())["id"] == item.id):
             path.parent.mkdir()
+            # Its collection may have millions: they wait in a file.
+            with (owner / _WAITING).open("ab") as waiting:
+                waiting.write(b"," + _joined(_link("item", f"./{name}/{name}.json", _GEOJSON)))
         path.write_bytes(documents.splice(item.content, links))
-        if is_again:
-            continue
-        # Its collection may have millions: they wait in a file.
-        with (owner / _WAITING).open("ab") as waiting:
-            waiting.write(b"," + _joined(_link("item", f"./{name}/{name}.json", _GEOJSON)))
 
 
 def _write_collection(folder: Path, collection: StoredCollection) -> None:

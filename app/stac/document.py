@@ -35,8 +35,7 @@ def parse(text: bytes) -> Any:
         raise InvalidDocument("is nested too deep") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise InvalidDocument(f"is not JSON: {_explained(text, error)}") from None
-    if text.count(b"[") + text.count(b"{") > _BRACKETS:
-        _check_depth(text, document)
+    _check_depth(text, document)
     return document
 
 
@@ -50,6 +49,8 @@ def _explained(text: bytes, error: Exception) -> Exception:
 
 
 def _check_depth(text: bytes, document: Any) -> None:
+    if text.count(b"[") + text.count(b"{") <= _BRACKETS:
+        return
     try:
         try:
             orjson.dumps(document)
@@ -75,8 +76,7 @@ def _dump_long_numbers(document: Any) -> bytes:
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except RecursionError:
         raise InvalidDocument("is nested too deep") from None
-    if text.count(b"[") + text.count(b"{") > _BRACKETS:
-        _check_depth(text, document)
+    _check_depth(text, document)
     return text
 
 

@@ -18,7 +18,7 @@ from app.database.pool import Database
 from app.settings import Settings
 from app.stac import patch
 from tests.api.assertions import GEOJSON, JSON, assert_error, href
-from tests.api.writing import writing
+from tests.api.writing import is_taken, writing
 from tests.factories import Document, box, collection, item, load, point
 
 pytestmark = pytest.mark.anyio
@@ -524,7 +524,7 @@ def _encoded(document: Any) -> bytes:
 async def test_what_is_stored_can_be_read_on_every_page(writable: httpx.AsyncClient, number: int) -> None:
     """And be made no deeper by a patch than by a POST."""
     steps = 254
-    while not await is_taken(writable, deep(steps, number)):
+    while not await is_taken(writable, ITEMS, deep(steps, number)):
         steps -= 1
     assert steps > 245
     further = [{"op": "add", "path": "/x" + "/a" * (steps - 1), "value": {"a": {}}}]
@@ -533,12 +533,6 @@ async def test_what_is_stored_can_be_read_on_every_page(writable: httpx.AsyncCli
     for path in (ITEM, ITEMS, "/search", "/search?fields=x"):
         assert (await writable.get(path)).status_code == 200
         assert (await writable.get(path, headers={"Accept": "text/html"})).status_code == 200
-
-
-async def is_taken(client: httpx.AsyncClient, text: bytes) -> bool:
-    response = await client.post(ITEMS, content=text, headers={"Content-Type": JSON})
-    assert response.status_code in (201, 400), response.text
-    return response.status_code == 201
 
 
 def deep(steps: int, number: int) -> bytes:

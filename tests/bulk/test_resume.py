@@ -23,6 +23,11 @@ from tests.test_cli import COMMAND
 
 pytestmark = pytest.mark.anyio
 
+OTHERWISE = (
+    "has changed since its load was interrupted, or is read in another --format:"
+    " go on with that, or load it with --mode upsert"
+)
+
 
 class Quiet:
     def __init__(self) -> None:
@@ -147,7 +152,7 @@ async def test_file_that_changed(database: Database, tmp_path: Path) -> None:
     file = tmp_path / "x.ndjson"
     await interrupted(database, file)
     os.utime(file, ns=(1, 1))
-    with pytest.raises(SetupError, match="has changed since its load was interrupted, or is read"):
+    with pytest.raises(SetupError, match=OTHERWISE):
         await ran(database, file, resume=True)
 
 
@@ -157,9 +162,7 @@ async def test_another_format(database: Database, tmp_path: Path) -> None:
     file.write_bytes(orjson.dumps([collection(), *items(0, 1200), {"type": "Catalog"}, *items(1200, 1300)]))
     job = Job([Source(str(file), "json")])
     await run(database, job, Told(Report()), Quiet())
-    with pytest.raises(
-        SetupError, match="or is read in another --format: go on with that, or load it with --mode upsert"
-    ):
+    with pytest.raises(SetupError, match=OTHERWISE):
         await ran(database, file, resume=True)
     told = Told(Report())
     await run(database, replace(job, resume=True, on_error="skip"), told, Quiet())
